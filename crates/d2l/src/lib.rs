@@ -1,0 +1,7 @@
+//! The shared utilities of the Rust edition of *Dive into Deep Learning*: what the book marks for reuse, and what
+//! candle lacks for training on a CPU.
+//!
+//! Names that stand for one of the book's carry it as a documentation alias: search these pages for `train_ch3` or
+//! `load_array` and the item that does that work here comes up.
+
+pub mod ops;

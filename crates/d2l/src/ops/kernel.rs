@@ -1,0 +1,173 @@
+//! What the CPU kernels share: element types, contiguous views, splitting of work, matrix products.
+//!
+//! Work is split into chunks of a fixed size, never by the number of threads, so results do not depend on it.
+
+use std::borrow::Cow;
+
+use candle_core::{CpuStorage, DType, Layout, Result, Tensor, WithDType, bail};
+use gemm::Parallelism;
+
+/// The float types that the kernels compute in.
+pub(crate) trait Float:
+    WithDType + num_traits::Float + std::ops::AddAssign + std::iter::Sum + Send + Sync + 'static
+{
+    /// Wraps a computed buffer for candle.
+    fn into_storage(values: Vec<Self>) -> CpuStorage;
+    /// Converts a constant of a formula.
+    #[allow(dead_code)] // until the first formula with a constant
+    fn of(value: f64) -> Self;
+}
+
+impl Float for f32 {
+    fn into_storage(values: Vec<Self>) -> CpuStorage {
+        CpuStorage::F32(values)
+    }
+    fn of(value: f64) -> Self {
+        value as f32
+    }
+}
+
+impl Float for f64 {
+    fn into_storage(values: Vec<Self>) -> CpuStorage {
+        CpuStorage::F64(values)
+    }
+    fn of(value: f64) -> Self {
+        value
+    }
+}
+
+/// Calls a generic kernel with the storage's element type: `for_float!("conv2d", storage, T => kernel::<T>(…))`.
+/// Any other type than `f32` and `f64` is an error that names the operation.
+macro_rules! for_float {
+    ($name:expr, $dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            candle_core::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            candle_core::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            other => candle_core::bail!("{}: expected f32 or f64, got {other:?}", $name),
+        }
+    };
+}
+pub(crate) use for_float;
+
+/// The elements of a tensor's storage in row-major order: borrowed where the layout is contiguous, copied otherwise.
+pub(crate) fn values<'a, T: Float>(storage: &'a CpuStorage, layout: &Layout) -> Result<Cow<'a, [T]>> {
+    let slice = T::cpu_storage_as_slice(storage)?;
+    if let Some((start, end)) = layout.contiguous_offsets() {
+        return Ok(Cow::Borrowed(&slice[start..end]));
+    }
+    let mut copy = Vec::with_capacity(layout.shape().elem_count());
+    gather(slice, layout.dims(), layout.stride(), layout.start_offset(), &mut copy);
+    Ok(Cow::Owned(copy))
+}
+
+/// Appends a strided tensor's elements in row-major order, an innermost row at a time.
+fn gather<T: Copy>(slice: &[T], dims: &[usize], strides: &[usize], start: usize, copy: &mut Vec<T>) {
+    match (dims, strides) {
+        (&[len], &[1]) => copy.extend_from_slice(&slice[start..start + len]),
+        (&[len], &[stride]) => copy.extend((0..len).map(|i| slice[start + i * stride])),
+        (&[len, ref dims @ ..], &[stride, ref strides @ ..]) => {
+            (0..len).for_each(|i| gather(slice, dims, strides, start + i * stride, copy));
+        }
+        _ => copy.push(slice[start]),
+    }
+}
+
+/// Whether an operation's own kernels serve this tensor: on the CPU, in `f32` or `f64`.
+pub(crate) fn has_kernel(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu() && matches!(tensor.dtype(), DType::F32 | DType::F64)
+}
+
+/// Runs a closure compiled for the widest vector instructions that this processor has. What the closure calls is
+/// vectorised with it only where it is inlined.
+#[inline(always)]
+pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(body)
+}
+
+/// A strided matrix over a slice, for [`matmul`].
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a, T> {
+    pub values: &'a [T],
+    pub row_stride: usize,
+    pub column_stride: usize,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// A row-major matrix with `columns` columns.
+    pub fn rows(values: &'a [T], columns: usize) -> Self {
+        Self { values, row_stride: columns, column_stride: 1 }
+    }
+
+    /// The same elements read as the transposed matrix.
+    pub fn transposed(self) -> Self {
+        Self { values: self.values, row_stride: self.column_stride, column_stride: self.row_stride }
+    }
+
+    fn holds(&self, rows: usize, columns: usize) -> bool {
+        rows == 0
+            || columns == 0
+            || (rows - 1) * self.row_stride + (columns - 1) * self.column_stride < self.values.len()
+    }
+}
+
+/// `out = keep · out + a b` for `a` of `(m, k)`, `b` of `(k, n)` and a row-major `out` of `(m, n)`; `threads` is 1
+/// where the caller already runs in parallel. `keep` of zero does not read `out`.
+pub(crate) fn matmul<T: Float>(
+    (m, k, n): (usize, usize, usize),
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    keep: T,
+    out: &mut [T],
+    threads: usize,
+) -> Result<()> {
+    if !a.holds(m, k) || !b.holds(k, n) || out.len() < m * n {
+        bail!("matmul: a buffer is too short for ({m}, {k}) x ({k}, {n})");
+    }
+    let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
+    // SAFETY: the three buffers hold every element that the strides reach (checked above), and `out` is borrowed
+    // mutably, so it overlaps neither input.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            keep != T::zero(),
+            a.values.as_ptr(),
+            a.column_stride as isize,
+            a.row_stride as isize,
+            b.values.as_ptr(),
+            b.column_stride as isize,
+            b.row_stride as isize,
+            keep,
+            T::one(),
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+    Ok(())
+}
+
+/// The number of threads for a product of `flops` multiply-adds: small ones are quicker on one.
+pub(crate) fn threads_for(multiply_adds: usize) -> usize {
+    if multiply_adds < 64 * 1024 { 1 } else { rayon::current_num_threads() }
+}
+
+/// Calls `body` with a CPU tensor's elements in row-major order.
+pub(crate) fn read<T: Float, R>(tensor: &Tensor, body: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        candle_core::Storage::Cpu(storage) => body(&values::<T>(storage, layout)?),
+        _ => bail!("expected a tensor on the CPU, got one on {:?}", tensor.device()),
+    }
+}
