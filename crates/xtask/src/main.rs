@@ -1,3 +1,141 @@
-//! The workspace's one entrance for everything that is not a section.
+//! The workspace's one entrance for everything that is not a section: records runs, weaves pages and checks them.
 
-fn main() {}
+mod cells;
+mod chapters;
+mod check;
+// The same file that the sections' runner uses, so that there is one definition; a dependency on `d2l` would make this
+// tool compile candle.
+#[path = "../../d2l/src/notebook/fingerprint.rs"]
+mod fingerprint;
+#[cfg(test)]
+mod fixture;
+mod links;
+mod pages;
+mod record;
+mod report;
+mod run;
+mod targets;
+mod weave;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+use chapters::{Section, Workspace};
+use record::Options;
+use report::{Problem, is_closed_pipe, say};
+use run::ReleaseBinary;
+use weave::Mode;
+
+/// Records runs, weaves pages and checks the workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run sections and keep their output and figures beside their pages, then weave these pages.
+    ///
+    /// The page shows the run with seed 42; further seeds give the medians. A section without metrics runs once.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask record linear-nets softmax-regression-scratch\n  \
+        cargo xtask record linear-nets --seeds 5\n  \
+        cargo xtask record cnn lenet --scale laptop -- --num-epochs 3")]
+    Record {
+        /// Only this chapter, as its crate is named.
+        chapter: Option<String>,
+        /// Only this section.
+        section: Option<String>,
+        /// How many seeds, from 42 on.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+        seeds: u64,
+        /// The scale to run at: book, laptop or smoke. The section's own default if not given.
+        #[arg(long)]
+        scale: Option<String>,
+        /// Further flags for the section.
+        #[arg(last = true)]
+        flags: Vec<String>,
+    },
+    /// Write code and recorded outputs into the pages, between their markers.
+    #[command(after_help = "Examples:\n  cargo xtask weave\n  cargo xtask weave --check")]
+    Weave {
+        /// Change nothing; fail with a list of what does not fit together.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check pages, sources, recorded results against their targets, and links.
+    #[command(after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --run linear-nets")]
+    Check {
+        /// Only this chapter, as its crate is named.
+        chapter: Option<String>,
+        /// Also run every section that has targets, with three seeds, and hold the medians against them.
+        #[arg(long)]
+        run: bool,
+        /// Let a section pass that has only a sample of its data, and so cannot be held against its targets.
+        #[arg(long, requires = "run")]
+        allow_sample: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match start(Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what was asked for; false if problems were found.
+fn start(arguments: Arguments) -> Result<bool> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("xtask stands in crates/xtask")?;
+    let workspace = Workspace { root: root.to_owned() };
+    match arguments.command {
+        Command::Record { chapter, section, seeds, scale, flags } => {
+            let scale = scale.into_iter().flat_map(|scale| ["--scale".to_owned(), scale]);
+            let options = Options { seeds, flags: scale.chain(flags).collect() };
+            let chapters = workspace.select(chapter.as_deref())?;
+            let sections: Vec<Section> = match (&section, chapters.as_slice()) {
+                (Some(section), [chapter]) => vec![chapter.section(section)?.clone()],
+                _ => chapters.iter().flat_map(|chapter| chapter.sections.clone()).collect(),
+            };
+            record::record(&workspace, &sections, &options, &mut ReleaseBinary::new(&workspace))?;
+            conclude(&weave::weave(&workspace, &chapters, section.as_deref(), Mode::Write)?)
+        }
+        Command::Weave { check } => {
+            let chapters = workspace.chapters()?;
+            let mode = if check { Mode::Check } else { Mode::Write };
+            let mut problems = weave::weave(&workspace, &chapters, None, mode)?;
+            problems.extend(weave::strays(&workspace, &chapters)?);
+            conclude(&problems)
+        }
+        Command::Check { chapter, run, allow_sample } => {
+            let chosen = workspace.select(chapter.as_deref())?;
+            let mut problems = check::check(&workspace, &workspace.chapters()?, &chosen)?;
+            if run {
+                let options = Options { seeds: 3, flags: Vec::new() };
+                let runner = &mut ReleaseBinary::new(&workspace);
+                problems.extend(check::run_targets(&workspace, &chosen, &options, allow_sample, runner)?);
+            }
+            conclude(&problems)
+        }
+    }
+}
+
+/// Lists the problems, if any.
+fn conclude(problems: &[Problem]) -> Result<bool> {
+    for problem in problems {
+        say(problem)?;
+    }
+    let count = problems.len();
+    say(if count == 0 { "all is well".to_owned() } else { format!("{count} to put right") })?;
+    Ok(count == 0)
+}

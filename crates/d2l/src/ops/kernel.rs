@@ -3,24 +3,42 @@
 //! Work is split into chunks of a fixed size, never by the number of threads, so results do not depend on it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::marker::PhantomData;
 
-use candle_core::{CpuStorage, DType, Layout, Result, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, WithDType, bail};
 use gemm::Parallelism;
 
-/// The float types that the kernels compute in.
-pub(crate) trait Float:
-    WithDType + num_traits::Float + std::ops::AddAssign + std::iter::Sum + Send + Sync + 'static
+/// The float types that the kernels compute in. Public because the optimizers' bounds show it; it cannot be named
+/// outside of the crate.
+pub trait Float:
+    WithDType
+    + num_traits::Float
+    + std::ops::AddAssign
+    + std::ops::DivAssign
+    + std::ops::SubAssign
+    + std::iter::Sum
+    + Send
+    + Sync
+    + 'static
 {
     /// Wraps a computed buffer for candle.
     fn into_storage(values: Vec<Self>) -> CpuStorage;
+    /// The elements of a candle storage of this type.
+    fn slice_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
     /// Converts a constant of a formula.
-    #[allow(dead_code)] // until the first formula with a constant
     fn of(value: f64) -> Self;
 }
 
 impl Float for f32 {
     fn into_storage(values: Vec<Self>) -> CpuStorage {
         CpuStorage::F32(values)
+    }
+    fn slice_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
+        match storage {
+            CpuStorage::F32(values) => Ok(values),
+            _ => bail!("expected a tensor of f32"),
+        }
     }
     fn of(value: f64) -> Self {
         value as f32
@@ -30,6 +48,12 @@ impl Float for f32 {
 impl Float for f64 {
     fn into_storage(values: Vec<Self>) -> CpuStorage {
         CpuStorage::F64(values)
+    }
+    fn slice_mut(storage: &mut CpuStorage) -> Result<&mut [Self]> {
+        match storage {
+            CpuStorage::F64(values) => Ok(values),
+            _ => bail!("expected a tensor of f64"),
+        }
     }
     fn of(value: f64) -> Self {
         value
@@ -158,9 +182,9 @@ pub(crate) fn matmul<T: Float>(
     Ok(())
 }
 
-/// The number of threads for a product of `flops` multiply-adds: small ones are quicker on one.
+/// The number of threads for a product of so many multiply-adds: to wake another costs as much as some millions.
 pub(crate) fn threads_for(multiply_adds: usize) -> usize {
-    if multiply_adds < 64 * 1024 { 1 } else { rayon::current_num_threads() }
+    if multiply_adds < 4 << 20 { 1 } else { rayon::current_num_threads() }
 }
 
 /// Calls `body` with a CPU tensor's elements in row-major order.
@@ -169,5 +193,82 @@ pub(crate) fn read<T: Float, R>(tensor: &Tensor, body: impl FnOnce(&[T]) -> Resu
     match &*storage {
         candle_core::Storage::Cpu(storage) => body(&values::<T>(storage, layout)?),
         _ => bail!("expected a tensor on the CPU, got one on {:?}", tensor.device()),
+    }
+}
+
+/// A tensor of `shape` computed from the elements of two tensors on the CPU.
+pub(crate) fn from_two<T: Float>(
+    [a, b]: [&Tensor; 2],
+    shape: &Shape,
+    body: impl FnOnce(&[T], &[T]) -> Vec<T>,
+) -> Result<Tensor> {
+    let values = read::<T, _>(a, |a| read::<T, _>(b, |b| Ok(body(a, b))))?;
+    Tensor::from_vec(values, shape, a.device())
+}
+
+/// A tensor of `shape` computed from the elements of three tensors on the CPU.
+pub(crate) fn from_three<T: Float>(
+    [a, b, c]: [&Tensor; 3],
+    shape: &Shape,
+    body: impl FnOnce(&[T], &[T], &[T]) -> Vec<T>,
+) -> Result<Tensor> {
+    let values = read::<T, _>(a, |a| read::<T, _>(b, |b| read::<T, _>(c, |c| Ok(body(a, b, c)))))?;
+    Tensor::from_vec(values, shape, a.device())
+}
+
+/// Calls `body` with a CPU tensor's own buffer, to change it in place. The tensor must be contiguous.
+pub(crate) fn write<T: Float>(tensor: &Tensor, body: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()> {
+    tensor.inplace_op1(&InPlace { body: Cell::new(Some(body)), element: PhantomData })
+}
+
+/// [`write()`] with the elements of another tensor, which lies elsewhere in memory.
+pub(crate) fn write_with<T: Float>(
+    tensor: &Tensor,
+    other: &Tensor,
+    body: impl FnOnce(&mut [T], &[T]) -> Result<()>,
+) -> Result<()> {
+    tensor.inplace_op2(other, &InPlace { body: Cell::new(Some(body)), element: PhantomData })
+}
+
+/// Carries a closure into candle's operations in place, which call it once.
+struct InPlace<F, T> {
+    body: Cell<Option<F>>,
+    element: PhantomData<T>,
+}
+
+impl<F, T: Float> InPlace<F, T> {
+    fn buffer<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [T]> {
+        match layout.contiguous_offsets() {
+            Some((start, end)) => Ok(&mut T::slice_mut(storage)?[start..end]),
+            None => bail!("a tensor that is changed in place must be contiguous"),
+        }
+    }
+}
+
+impl<T: Float, F: FnOnce(&mut [T]) -> Result<()>> InplaceOp1 for InPlace<F, T> {
+    fn name(&self) -> &'static str {
+        "write"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let values = Self::buffer(storage, layout)?;
+        self.body.take().map_or(Ok(()), |body| body(values))
+    }
+}
+
+impl<T: Float, F: FnOnce(&mut [T], &[T]) -> Result<()>> InplaceOp2 for InPlace<F, T> {
+    fn name(&self) -> &'static str {
+        "write_with"
+    }
+
+    fn cpu_fwd(
+        &self,
+        storage: &mut CpuStorage,
+        layout: &Layout,
+        other: &CpuStorage,
+        other_layout: &Layout,
+    ) -> Result<()> {
+        let (buffer, other) = (Self::buffer(storage, layout)?, values::<T>(other, other_layout)?);
+        self.body.take().map_or(Ok(()), |body| body(buffer, &other))
     }
 }

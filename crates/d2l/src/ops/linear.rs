@@ -79,11 +79,16 @@ impl LinearOp {
             } else {
                 None
             };
-            let mut grad_w = vec![T::zero(); outputs * inputs];
-            kernel::read::<T, _>(x, |x| {
-                let (m, x) = ((outputs, n, inputs), Matrix::rows(x, inputs));
-                kernel::matmul(m, grads.transposed(), x, T::zero(), &mut grad_w, threads)
-            })?;
+            let grad_w = if w.track_op() {
+                let mut out = vec![T::zero(); outputs * inputs];
+                kernel::read::<T, _>(x, |x| {
+                    let (m, x) = ((outputs, n, inputs), Matrix::rows(x, inputs));
+                    kernel::matmul(m, grads.transposed(), x, T::zero(), &mut out, threads)
+                })?;
+                Some(Tensor::from_vec(out, (outputs, inputs), x.device())?)
+            } else {
+                None
+            };
             let grad_b = bias.then(|| {
                 let mut sums = vec![T::zero(); outputs];
                 kernel::vectorized(|| {
@@ -94,7 +99,7 @@ impl LinearOp {
                 sums
             });
             let grad_b = grad_b.map(|b| Tensor::from_vec(b, outputs, x.device())).transpose()?;
-            Ok([grad_x, Some(Tensor::from_vec(grad_w, (outputs, inputs), x.device())?), grad_b])
+            Ok([grad_x, grad_w, grad_b])
         })
     }
 }

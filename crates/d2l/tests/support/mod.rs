@@ -1,6 +1,8 @@
 //! Checks that the operations' tests share.
 #![allow(dead_code)] // each test file uses its part
 
+pub mod reference;
+
 use candle_core::{Device, Result, Tensor, Var};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -79,6 +81,7 @@ pub fn check_gradients_within(tolerance: f64, inputs: &[Tensor], f: impl Fn(&[Te
 }
 
 /// Panics with the worst element where two tensors differ by more than `tolerance` relative to `1 + |expected|`.
+#[allow(clippy::float_cmp)] // equal infinities have no difference
 pub fn assert_close(actual: &Tensor, expected: &Tensor, tolerance: f64) {
     assert_eq!(actual.dims(), expected.dims(), "shapes differ");
     let flat = |t: &Tensor| -> Vec<f64> {

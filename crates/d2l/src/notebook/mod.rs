@@ -1,0 +1,314 @@
+//! What a section talks to: cells, output, figures, results, random streams, data.
+//!
+//! [`Notebook::cell`] opens a cell; the code from there to the next cell is that cell's code on the section's page, and
+//! what is printed and drawn until then is its output.
+
+mod chapter;
+mod driver;
+mod fingerprint;
+mod options;
+mod progress;
+mod record;
+mod scale;
+mod table;
+mod training;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Shape, Tensor};
+
+use crate::data::fashion_mnist::FashionMnist;
+use crate::data::hub::Hub;
+use crate::nn::Parameters;
+use crate::plot::Figure;
+use crate::random::{self, Purpose, Random, Stream};
+
+#[doc(hidden)]
+pub use chapter::run_with;
+pub use chapter::{Chapter, Section};
+pub use driver::Invocation;
+pub use mimalloc::MiMalloc as Allocator;
+pub use options::{DeviceChoice, Options, positive};
+pub use progress::TrainingProgress;
+pub use record::{CellRecord, DataOrigin, FigureRecord, Metric, RunRecord};
+pub use scale::{Hyperparameters, Scale};
+pub use table::Table;
+
+/// A section's run: prints, draws, keeps results and random streams, and writes the record of it all.
+pub struct Notebook {
+    record: RunRecord,
+    device: Device,
+    random: Random,
+    folder: PathBuf,
+    started: Instant,
+    quiet: bool,
+    progress: bool,
+}
+
+impl Notebook {
+    fn new(chapter: &Chapter, section: &Section, options: &Options, scale: Scale) -> Result<Self> {
+        let (number, title) = section.heading();
+        let out = options.out.clone().unwrap_or_else(|| Path::new("runs").join(chapter.name));
+        let folder = out.join(section.name());
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("--out: the folder {} cannot be made; choose another", folder.display()))?;
+        Ok(Self {
+            record: RunRecord {
+                chapter: chapter.name.to_string(),
+                section: section.name(),
+                number: number.to_string(),
+                title: title.to_string(),
+                seed: options.seed,
+                scale,
+                device: options.device.to_string(),
+                threads: driver::threads(options),
+                data: DataOrigin::None,
+                config: serde_json::Value::Null,
+                metrics: BTreeMap::new(),
+                seconds: 0.0,
+                examples_per_second: None,
+                fingerprint: section.fingerprint(),
+                cells: Vec::new(),
+            },
+            device: options.device.open()?,
+            random: Random::new(options.seed),
+            folder,
+            started: Instant::now(),
+            quiet: options.quiet,
+            progress: !options.no_progress && !options.quiet,
+        })
+    }
+
+    /// Opens a cell: what follows in the source is its code, what is printed and drawn its output.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub fn cell(&mut self, title: &str) -> Result<()> {
+        self.print(&format!("\n── {title}\n"))?;
+        self.record.cells.push(CellRecord { title: title.to_string(), ..CellRecord::default() });
+        Ok(())
+    }
+
+    /// Prints a line.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub fn say(&mut self, line: impl Display) -> Result<()> {
+        let text = format!("{}\n", line.to_string().trim_end());
+        self.print(&text)?;
+        if let Some(cell) = self.record.cells.last_mut() {
+            cell.text.push_str(&text);
+        }
+        Ok(())
+    }
+
+    /// Prints a value under its name: a tensor, a number, anything with a text form.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub fn show(&mut self, name: &str, value: impl Display) -> Result<()> {
+        let value = value.to_string();
+        let separator = if value.trim_end().contains('\n') { "\n" } else { " " };
+        self.say(format!("{name} ={separator}{value}"))
+    }
+
+    /// Saves a figure as `name` with the extension that suits it, and says where. `alt` tells what it shows to readers
+    /// who cannot see it.
+    ///
+    /// # Errors
+    /// Where the figure has data that do not fit together or the file cannot be written.
+    pub fn figure(&mut self, name: &str, alt: &str, figure: impl Figure) -> Result<()> {
+        let file = format!("{name}.{}", figure.preferred_extension());
+        let path = self.folder.join(&file);
+        if self.record.data == DataOrigin::Sample {
+            figure.with_note("drawn from the sample, not the full data").save(&path)?;
+        } else {
+            figure.save(&path)?;
+        }
+        self.print(&format!("[figure: {}]\n", path.display()))?;
+        if let Some(cell) = self.record.cells.last_mut() {
+            cell.figures.push(FigureRecord { file, alt: alt.to_string() });
+        }
+        Ok(())
+    }
+
+    /// Keeps a result by its name: a number, or one for each epoch.
+    ///
+    /// # Errors
+    /// Where the name was given a result before.
+    pub fn metric(&mut self, name: &str, value: impl Into<Metric>) -> Result<()> {
+        let before = self.record.metrics.insert(name.to_string(), value.into());
+        anyhow::ensure!(before.is_none(), "the metric {name} was given twice");
+        Ok(())
+    }
+
+    /// Where to compute.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// How large the run is.
+    pub fn scale(&self) -> Scale {
+        self.record.scale
+    }
+
+    /// The folder for the run's files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The stream for synthetic data and draws.
+    pub fn sampling(&mut self) -> &mut Stream {
+        self.random.sampling()
+    }
+
+    /// A new random stream, such as a loader's or a dropout layer's.
+    pub fn fork(&mut self, purpose: Purpose) -> Stream {
+        self.random.fork(purpose)
+    }
+
+    /// An empty set of parameters with initial values from this run's seed.
+    pub fn parameters(&mut self) -> Parameters {
+        Parameters::new(self.random.fork(Purpose::Initialization), &self.device)
+    }
+
+    /// Draws from the standard normal distribution.
+    ///
+    /// # Errors
+    /// What the device gives.
+    pub fn normal(&mut self, shape: impl Into<Shape>) -> candle_core::Result<Tensor> {
+        random::normal(self.random.sampling(), 0.0, 1.0, shape, &self.device)
+    }
+
+    /// Draws uniformly from `[0, 1)`.
+    ///
+    /// # Errors
+    /// What the device gives.
+    pub fn uniform(&mut self, shape: impl Into<Shape>) -> candle_core::Result<Tensor> {
+        random::uniform(self.random.sampling(), 0.0, 1.0, shape, &self.device)
+    }
+
+    /// What a training loop reports to: a progress bar, or a line an epoch.
+    pub fn progress(&self) -> TrainingProgress {
+        TrainingProgress::new(self.progress)
+    }
+
+    /// Fashion-MNIST, whole; the committed sample at smoke scale or, with a notice, where the whole set cannot be had.
+    ///
+    /// # Errors
+    /// Where files are damaged.
+    pub fn fashion_mnist(&mut self) -> Result<FashionMnist> {
+        if self.scale() == Scale::Smoke {
+            self.record.data = DataOrigin::Sample;
+            return FashionMnist::sample();
+        }
+        let hub = Hub::from_env()?.with_listener(progress::downloads(self.progress));
+        match FashionMnist::fetch(&hub) {
+            Ok(set) => {
+                self.record.data = DataOrigin::Full;
+                Ok(set)
+            }
+            Err(reason) => {
+                self.record.data = DataOrigin::Sample;
+                self.notice(&format!(
+                    "SAMPLE DATA: Fashion-MNIST could not be had, so this run uses the 6,000 training and 1,000 test \
+                     images that come with the repository, and its results are worse than the book's.\n{reason:#}"
+                ))?;
+                FashionMnist::sample()
+            }
+        }
+    }
+
+    /// Prints text that is no part of a cell's output and cannot be missed.
+    fn notice(&mut self, text: &str) -> Result<()> {
+        let text: Vec<String> = text.lines().map(|line| format!("!! {line}\n")).collect();
+        self.print(&text.concat())
+    }
+
+    fn heading(&mut self) -> Result<()> {
+        let heading = format!("{} {}", self.record.number, self.record.title);
+        self.print(&format!("{heading}\n{}\n", "=".repeat(heading.chars().count())))
+    }
+
+    fn print(&mut self, text: &str) -> Result<()> {
+        if !self.quiet {
+            let mut out = std::io::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    fn configured(&mut self, config: serde_json::Value) {
+        self.record.config = config;
+    }
+
+    fn on_terminal(&self) -> bool {
+        !self.quiet && std::io::stdout().is_terminal()
+    }
+
+    /// Prints the results and where the files are, and writes `output.txt` and `run.json`.
+    fn finish(mut self) -> Result<RunRecord> {
+        self.record.seconds = self.started.elapsed().as_secs_f64();
+        if !self.record.metrics.is_empty() {
+            let mut table = Table::new(["result", "value"]);
+            for (name, metric) in &self.record.metrics {
+                table.row([name.clone(), metric.last().map_or("none".into(), significant)]);
+            }
+            self.print(&format!("\n{table}"))?;
+        }
+        if self.record.data == DataOrigin::Sample {
+            self.notice("These are results on the sample, not on the full data.")?;
+        }
+        let text = self.record.cells.iter().map(|cell| format!("── {}\n{}\n", cell.title, cell.text));
+        write_whole(&self.folder.join("output.txt"), text.collect::<String>().as_bytes())?;
+        let json = self.folder.join("run.json");
+        write_whole(&json, format!("{}\n", serde_json::to_string_pretty(&self.record)?).as_bytes())?;
+        let seconds = self.record.seconds;
+        self.print(&format!("\n{seconds:.1} s; figures, text and results are in {}\n", self.folder.display()))?;
+        Ok(self.record)
+    }
+}
+
+/// Writes a file so that readers see the old or the new content, never a part.
+fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(content)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("{} cannot be written; choose another folder with --out", path.display()))
+}
+
+/// A number with four digits that count.
+fn significant(value: f64) -> String {
+    match value.abs() {
+        size if size == 0.0 || (0.001..1.0).contains(&size) => format!("{value:.4}"),
+        size if (1.0..1e6).contains(&size) => {
+            format!("{value:.*}", 3usize.saturating_sub(size.log10() as usize))
+        }
+        _ => format!("{value:.3e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::significant;
+
+    #[test]
+    fn four_digits_count() {
+        let cases = [(0.0, "0.0000"), (0.83231, "0.8323"), (5.07e-5, "5.070e-5"), (3829.57, "3830"), (12.345, "12.35")];
+        for (value, expected) in cases {
+            assert_eq!(significant(value), expected);
+        }
+        assert_eq!(significant(-2.5e7), "-2.500e7");
+        assert_eq!(significant(f64::NAN), "NaN");
+    }
+}

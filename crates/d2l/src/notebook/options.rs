@@ -1,0 +1,123 @@
+//! The flags that every section takes.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use candle_core::Device;
+use clap::Args;
+
+use super::Scale;
+
+/// The flags that every section takes.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// Where to compute: cpu, cuda, cuda:1 or metal
+    #[arg(long, global = true, default_value = "cpu", value_name = "DEVICE")]
+    pub device: DeviceChoice,
+    /// Seed of every random stream; the same seed gives the same results
+    #[arg(long, global = true, default_value_t = 42)]
+    pub seed: u64,
+    /// Threads to compute with [default: the machine's cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// How large a run is [default: book, or laptop where the book's settings take long on a CPU]
+    #[arg(long, global = true, value_enum)]
+    pub scale: Option<Scale>,
+    /// Folder for figures and run.json, one folder a section inside it [default: runs/<chapter>]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Show no progress while training
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Print nothing at all: for tests.
+    #[arg(skip)]
+    pub quiet: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            device: DeviceChoice::Cpu,
+            seed: 42,
+            threads: None,
+            scale: None,
+            out: None,
+            no_progress: false,
+            quiet: false,
+        }
+    }
+}
+
+/// Parses a number above zero: for learning rates, as `#[arg(value_parser = positive)]`.
+///
+/// # Errors
+/// Where the text is no number, or one that is not finite and above zero.
+pub fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    if number.is_finite() && number > 0.0 { Ok(number) } else { Err("must be above zero".to_string()) }
+}
+
+/// A device as named on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU by its index.
+    Cuda(usize),
+    /// The GPU of a Mac.
+    Metal,
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':').unwrap_or((text, "0")) {
+            ("cpu", "0") => Ok(Self::Cpu),
+            ("metal", "0") => Ok(Self::Metal),
+            ("cuda", index) => index.parse().map(Self::Cuda).map_err(|_| format!("{index} is not the index of a GPU")),
+            _ => Err("expected cpu, cuda, cuda:<index> or metal".to_string()),
+        }
+    }
+}
+
+impl std::fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+            Self::Metal => f.write_str("metal"),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// Whether it is the processor.
+    pub fn is_cpu(self) -> bool {
+        self == Self::Cpu
+    }
+
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// Where this build has no support for it, or the machine has no such device.
+    pub fn open(self) -> Result<Device> {
+        let (feature, built_in) = match self {
+            Self::Cpu => return Ok(Device::Cpu),
+            Self::Cuda(_) => ("cuda", cfg!(feature = "cuda")),
+            Self::Metal => ("metal", cfg!(feature = "metal")),
+        };
+        if !built_in {
+            bail!(
+                "--device {self}: this program was built without support for it; run it with \
+                 `cargo run --release --features {feature} …`, or leave the flag out to compute on the CPU"
+            );
+        }
+        let opened = match self {
+            Self::Cuda(index) => Device::new_cuda(index),
+            _ => Device::new_metal(0),
+        };
+        opened.with_context(|| format!("--device {self} cannot be opened; leave the flag out to compute on the CPU"))
+    }
+}

@@ -1,0 +1,64 @@
+//! What a trained classifier is shown by: curves, a table, predictions.
+
+use anyhow::Result;
+use candle_core::D;
+use candle_nn::ModuleT;
+
+use super::{Notebook, Table};
+use crate::data::Dataset;
+use crate::data::fashion_mnist::{ImageLoader, label_names};
+use crate::plot::{self, Chart, Image, ImageGrid};
+use crate::train::{Animator, History};
+
+impl Notebook {
+    /// Shows a training: a table of its epochs, its curves as the figure `name`, and a small plot on a terminal. Keeps
+    /// the metrics `train_loss`, `train_acc` and `test_acc` by epoch.
+    ///
+    /// # Errors
+    /// Where the figure cannot be written or the metrics were given before.
+    pub fn training(&mut self, name: &str, history: &History) -> Result<()> {
+        let mut table = Table::new(["epoch", "train loss", "train acc", "test acc"]);
+        let last = history.epochs.len() as f64;
+        let chart = Chart::new().x_label("epoch").x_range(1.0..last.max(2.0)).y_range(0.3..0.9);
+        let mut animator = Animator::new(chart, ["train loss", "train acc", "test acc"]);
+        for epoch in &history.epochs {
+            let share = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
+            table.row([
+                epoch.epoch.to_string(),
+                format!("{:.4}", epoch.train_loss),
+                share(epoch.train_accuracy),
+                share(epoch.test_accuracy),
+            ]);
+            animator.add(epoch.epoch as f64, [Some(epoch.train_loss), epoch.train_accuracy, epoch.test_accuracy]);
+        }
+        self.say(table)?;
+        let chart = animator.chart();
+        if self.on_terminal() {
+            self.print(&plot::terminal(&chart)?)?;
+        }
+        self.figure(name, "Training loss, training accuracy and test accuracy by epoch", chart)?;
+        self.metric("train_loss", history.train_loss())?;
+        self.metric("train_acc", history.train_accuracy())?;
+        self.metric("test_acc", history.test_accuracy())?;
+        self.record.examples_per_second = Some(history.examples_per_second());
+        Ok(())
+    }
+
+    /// Draws a net's predictions for the first `count` images of a set as the figure `name`: the true label above the
+    /// predicted one, in red where they differ.
+    ///
+    /// # Errors
+    /// What the net gives; where the figure cannot be written.
+    #[doc(alias = "predict_ch3")]
+    pub fn predictions(&mut self, name: &str, net: &impl ModuleT, images: &ImageLoader, count: usize) -> Result<()> {
+        let indices: Vec<usize> = (0..count.min(images.examples())).collect();
+        let (x, y) = images.dataset().batch(&indices, self.device())?;
+        let predicted = net.forward_t(&x, false)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
+        let labels = y.to_vec1::<u32>()?;
+        let pictures = indices.iter().map(|&i| Ok(Image::from_tensor(&x.get(i)?)?)).collect::<Result<Vec<_>>>()?;
+        let right = labels.iter().zip(&predicted).filter(|(label, predicted)| label == predicted).count();
+        let grid = ImageGrid::new(9, pictures).predictions(&label_names(&labels)?, &label_names(&predicted)?);
+        self.say(format!("{right} of {} predictions are right; true label above, predicted below", indices.len()))?;
+        self.figure(name, "Test images with their true labels above the predicted ones", grid)
+    }
+}

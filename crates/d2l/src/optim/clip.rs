@@ -1,0 +1,47 @@
+//! Gradient clipping (section 8.5).
+//!
+//! `g ← g · min(1, θ / ‖g‖)`, with the norm taken over all parameters' gradients together.
+
+use candle_core::backprop::GradStore;
+use candle_core::{Result, Tensor, Var, WithDType, bail};
+
+use crate::ops::kernel::{self, for_float};
+use crate::ops::parallel;
+use crate::ops::row;
+
+/// Scales the gradients of `parameters` so that their norm is at most `max_norm`; returns the norm before.
+///
+/// Parameters without a gradient count as zero.
+///
+/// # Errors
+/// Where `max_norm` is not positive.
+#[doc(alias = "grad_clipping")]
+#[doc(alias = "clip_grad_norm_")]
+pub fn clip_gradients(grads: &mut GradStore, parameters: &[Var], max_norm: f64) -> Result<f64> {
+    if max_norm.is_nan() || max_norm <= 0.0 {
+        bail!("clip_gradients: max_norm must be positive, got {max_norm}");
+    }
+    let mut sum = 0.0;
+    for parameter in parameters {
+        sum += grads.get(parameter.as_tensor()).map_or(Ok(0.0), sum_of_squares)?;
+    }
+    let norm = sum.sqrt();
+    if norm > max_norm {
+        for parameter in parameters {
+            if let Some(grad) = grads.remove(parameter.as_tensor()) {
+                grads.insert(parameter.as_tensor(), (grad * (max_norm / norm))?);
+            }
+        }
+    }
+    Ok(norm)
+}
+
+fn sum_of_squares(grad: &Tensor) -> Result<f64> {
+    if !kernel::has_kernel(grad) {
+        return grad.to_dtype(candle_core::DType::F32)?.sqr()?.sum_all()?.to_scalar::<f32>().map(f64::from);
+    }
+    for_float!("clip_gradients", grad.dtype(), T => kernel::read::<T, _>(grad, |g| {
+        let sum = |g: &[T]| row::sum_of([g], |[g]| g * g);
+        Ok(g.chunks(parallel::BLOCK).map(|g| WithDType::to_f64(sum(g))).sum())
+    }))
+}

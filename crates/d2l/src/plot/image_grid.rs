@@ -1,0 +1,110 @@
+//! Images side by side, with titles.
+
+use super::PlotError;
+use super::figure::Draw;
+use super::font;
+use super::image::Image;
+use super::scene::{Align, INK, Label, Scene, Shape, WRONG};
+
+const TITLE_SIZE: f64 = 11.5;
+const LINE_HEIGHT: f64 = 15.0;
+const GAP: f64 = 8.0;
+/// About as wide as a page shows without shrinking, which would blur the pixels.
+const PAGE_WIDTH: f64 = 720.0;
+const LARGEST_SIDE: f64 = 112.0;
+
+/// A line of a title, in colour.
+type TitleLine = (String, plotters::style::RGBColor);
+
+/// Images in rows and columns, each pixel a square of whole screen pixels, with up to two title lines above each.
+#[derive(Debug, Clone)]
+#[doc(alias = "show_images")]
+#[doc(alias = "show_fashion_mnist")]
+pub struct ImageGrid {
+    images: Vec<Image>,
+    columns: usize,
+    titles: Vec<Vec<TitleLine>>,
+    scale: Option<usize>,
+    note: Option<String>,
+}
+
+impl ImageGrid {
+    /// `images` row by row, `columns` to a row; the last row may be shorter.
+    pub fn new(columns: usize, images: impl IntoIterator<Item = Image>) -> Self {
+        Self { images: images.into_iter().collect(), columns, titles: Vec::new(), scale: None, note: None }
+    }
+
+    /// A title for each image, in order; what has none goes without.
+    pub fn titles<T: Into<String>>(mut self, titles: impl IntoIterator<Item = T>) -> Self {
+        self.titles = titles.into_iter().map(|title| vec![(title.into(), INK)]).collect();
+        self
+    }
+
+    /// The true label of each image and, below it, the predicted one, in red where they differ.
+    #[doc(alias = "predict_ch3")]
+    pub fn predictions<T: AsRef<str>, P: AsRef<str>>(mut self, labels: &[T], predicted: &[P]) -> Self {
+        let pairs = labels.iter().map(AsRef::as_ref).zip(predicted.iter().map(AsRef::as_ref));
+        self.titles = pairs
+            .map(|(label, predicted)| {
+                let color = if label == predicted { INK } else { WRONG };
+                vec![(label.to_owned(), INK), (predicted.to_owned(), color)]
+            })
+            .collect();
+        self
+    }
+
+    /// How many CSS pixels wide each pixel is drawn; by default as many as fit a page, sides up to 112.
+    pub fn scale(mut self, scale: usize) -> Self {
+        self.scale = Some(scale.max(1));
+        self
+    }
+
+    /// A remark in a coloured tag above the right corner, such as "sample data".
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+
+    fn widest_title(&self) -> f64 {
+        let lines = self.titles.iter().flatten();
+        lines.map(|(line, _)| font::width(line, TITLE_SIZE, false)).fold(0.0, f64::max)
+    }
+}
+
+impl Draw for ImageGrid {
+    const EXTENSION: &'static str = "png";
+
+    fn scene(&self) -> Result<Scene, PlotError> {
+        if self.columns == 0 || self.images.is_empty() {
+            return Err(PlotError::Argument("an image grid needs at least one column and one image".to_owned()));
+        }
+        let width = self.images.iter().map(Image::width).max().unwrap_or(1) as f64;
+        let height = self.images.iter().map(Image::height).max().unwrap_or(1) as f64;
+        let columns = self.columns.min(self.images.len());
+        let rows = self.images.len().div_ceil(columns);
+        let scale = self.scale.unwrap_or_else(|| {
+            let side = (PAGE_WIDTH / columns as f64 - GAP).min(LARGEST_SIDE);
+            ((side / width).min(LARGEST_SIDE / height) as usize).max(1)
+        });
+
+        let lines = self.titles.iter().map(Vec::len).max().unwrap_or(0) as f64;
+        let title_height = if lines > 0.0 { lines * LINE_HEIGHT + 3.0 } else { 0.0 };
+        // Whole numbers keep every pixel of every image on the pixels of the screen.
+        let cell_width = (width * scale as f64).max(self.widest_title().ceil());
+        let cell_height = title_height + height * scale as f64;
+        let mut scene = Scene::new(columns as f64 * (cell_width + GAP) + GAP, rows as f64 * (cell_height + GAP) + GAP);
+        for (index, image) in self.images.iter().enumerate() {
+            let left = GAP + (index % columns) as f64 * (cell_width + GAP);
+            let top = GAP + (index / columns) as f64 * (cell_height + GAP);
+            let middle = left + (cell_width / 2.0).floor();
+            for (line, (text, color)) in self.titles.get(index).into_iter().flatten().enumerate() {
+                let baseline = top + (line as f64 + 0.78) * LINE_HEIGHT;
+                let label = Label::new(text, (middle, baseline), TITLE_SIZE, Align::Middle);
+                scene.text(Label { color: *color, ..label });
+            }
+            let corner = (middle - (image.width() * scale / 2) as f64, top + title_height);
+            scene.shapes.push(Shape::Picture { image: image.clone(), corner, scale });
+        }
+        Ok(scene.with_note(self.note.as_deref()))
+    }
+}

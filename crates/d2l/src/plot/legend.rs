@@ -1,0 +1,91 @@
+//! The legend: a box where it hides least.
+
+use super::chart::Mark;
+use super::font;
+use super::scene::{Align, Label, Point, Rect, Scene, WHITE};
+
+const TEXT: f64 = 12.0;
+const ROW: f64 = 17.0;
+const SAMPLE: f64 = 30.0;
+const PADDING: f64 = 7.0;
+const FROM_FRAME: f64 = 6.0;
+
+/// A series as the legend names it.
+pub(super) struct Key {
+    pub label: String,
+    pub mark: Mark,
+}
+
+/// Adds points along a line, close enough that no legend fits between two.
+pub(super) fn trace(points: &[Point], ink: &mut Vec<Point>) {
+    for pair in points.windows(2) {
+        let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
+        let steps = ((x1 - x0).hypot(y1 - y0) / 4.0).ceil().max(1.0);
+        ink.extend((0..=steps as usize).map(|step| {
+            let t = step as f64 / steps;
+            (x0 + t * (x1 - x0), y0 + t * (y1 - y0))
+        }));
+    }
+}
+
+/// Adds points all over an area.
+pub(super) fn cover(area: &Rect, ink: &mut Vec<Point>) {
+    let rows = (area.height() / 4.0).ceil() as usize;
+    for row in 0..=rows {
+        let y = area.top + area.height() * row as f64 / rows.max(1) as f64;
+        trace(&[(area.left, y), (area.right, y)], ink);
+    }
+}
+
+/// Draws the legend of `keys`, if any, where it covers the least of `ink`.
+pub(super) fn draw(scene: &mut Scene, keys: &[Key], frame: &Rect, ink: &[Point]) {
+    if keys.is_empty() {
+        return;
+    }
+    let widest = keys.iter().map(|key| font::width(&key.label, TEXT, false)).fold(0.0, f64::max);
+    let width = PADDING + SAMPLE + 7.0 + widest + PADDING;
+    let height = keys.len() as f64 * ROW + PADDING;
+    let area = emptiest(width, height, frame, ink);
+
+    scene.fill(area, WHITE, 0.85);
+    scene.outline(area, plotters::style::RGBColor(0xcc, 0xcc, 0xcc), 0.8);
+    for (row, key) in keys.iter().enumerate() {
+        let middle = area.top + PADDING / 2.0 + (row as f64 + 0.5) * ROW;
+        let (left, right) = (area.left + PADDING, area.left + PADDING + SAMPLE);
+        match key.mark {
+            Mark::Line(stroke) => scene.path(&[(left, middle), (right, middle)], stroke),
+            Mark::Dots { radius, color } => {
+                scene.dot((f64::midpoint(left, right), middle), radius.clamp(2.0, ROW / 2.5), color);
+            }
+            Mark::Bars { color, .. } => {
+                scene.fill(Rect { left: left + 4.0, top: middle - 4.5, right, bottom: middle + 4.5 }, color, 1.0);
+            }
+        }
+        let at = (right + 7.0, middle + Label::half_capital(TEXT));
+        scene.text(Label::new(&key.label, at, TEXT, Align::Start));
+    }
+}
+
+fn emptiest(width: f64, height: f64, frame: &Rect, ink: &[Point]) -> Rect {
+    let right = frame.right - FROM_FRAME - width;
+    let left = frame.left + FROM_FRAME;
+    let top = frame.top + FROM_FRAME;
+    let bottom = frame.bottom - FROM_FRAME - height;
+    let center = f64::midpoint(left, right);
+    let middle = f64::midpoint(top, bottom);
+    let hidden = |area: &Rect| ink.iter().filter(|&&point| area.grown(2.0).contains(point)).count();
+    // In the order of preference: of equally empty places the first is taken.
+    let places = [
+        (right, top),
+        (left, top),
+        (left, bottom),
+        (right, bottom),
+        (right, middle),
+        (left, middle),
+        (center, top),
+        (center, bottom),
+        (center, middle),
+    ];
+    let areas = places.map(|(left, top)| Rect { left, top, right: left + width, bottom: top + height });
+    areas.into_iter().min_by_key(hidden).unwrap_or(areas[0])
+}

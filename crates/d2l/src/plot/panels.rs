@@ -1,0 +1,51 @@
+//! Several charts in one figure.
+
+use super::figure::Draw;
+use super::scene::Scene;
+use super::{Chart, PlotError};
+
+/// Charts in rows and columns, as matplotlib's `subplots` lays them out.
+#[derive(Debug, Clone)]
+#[doc(alias = "subplots")]
+pub struct Panels {
+    columns: usize,
+    charts: Vec<Chart>,
+    note: Option<String>,
+}
+
+impl Panels {
+    /// `charts` row by row, `columns` to a row; the last row may be shorter.
+    pub fn new(columns: usize, charts: impl IntoIterator<Item = Chart>) -> Self {
+        Self { columns, charts: charts.into_iter().collect(), note: None }
+    }
+
+    /// A remark in a coloured tag above the right corner, such as "sample data".
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+}
+
+impl Draw for Panels {
+    const EXTENSION: &'static str = "svg";
+
+    fn scene(&self) -> Result<Scene, PlotError> {
+        if self.columns == 0 || self.charts.is_empty() {
+            return Err(PlotError::Argument("panels need at least one column and one chart".to_owned()));
+        }
+        let scenes = self.charts.iter().map(Draw::scene).collect::<Result<Vec<_>, _>>()?;
+        let mut figure = Scene::new(0.0, 0.0);
+        let mut rest = scenes.into_iter().peekable();
+        while rest.peek().is_some() {
+            let (mut left, top) = (0.0, figure.height);
+            for scene in rest.by_ref().take(self.columns) {
+                let (width, height) = (scene.width, scene.height);
+                figure.place(scene, (left, top));
+                left += width;
+                figure.width = figure.width.max(left);
+                figure.height = figure.height.max(top + height);
+            }
+        }
+        Ok(figure.with_note(self.note.as_deref()))
+    }
+}

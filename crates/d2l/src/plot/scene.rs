@@ -1,0 +1,235 @@
+//! What a figure consists of before it becomes SVG or PNG: shapes in CSS pixels, from the top left corner.
+
+use plotters::style::RGBColor;
+
+use super::{font, image::Image};
+
+pub(super) const WHITE: RGBColor = RGBColor(255, 255, 255);
+pub(super) const INK: RGBColor = RGBColor(0x26, 0x26, 0x26);
+pub(super) const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+pub(super) const WRONG: RGBColor = RGBColor(0xd6, 0x1f, 0x1f);
+
+pub(super) type Point = (f64, f64);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rect {
+    pub left: f64,
+    pub top: f64,
+    pub right: f64,
+    pub bottom: f64,
+}
+
+impl Rect {
+    pub fn width(&self) -> f64 {
+        self.right - self.left
+    }
+
+    pub fn height(&self) -> f64 {
+        self.bottom - self.top
+    }
+
+    pub fn contains(&self, (x, y): Point) -> bool {
+        (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
+    }
+
+    /// The part of this rectangle inside `other`; of negative size where there is none.
+    pub fn within(&self, other: &Rect) -> Rect {
+        Rect {
+            left: self.left.max(other.left),
+            top: self.top.max(other.top),
+            right: self.right.min(other.right),
+            bottom: self.bottom.min(other.bottom),
+        }
+    }
+
+    pub fn grown(&self, by: f64) -> Rect {
+        Rect { left: self.left - by, top: self.top - by, right: self.right + by, bottom: self.bottom + by }
+    }
+
+    /// The part of the segment inside, or none (Liang and Barsky).
+    pub fn clip(&self, from: Point, to: Point) -> Option<(Point, Point)> {
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let (mut enter, mut leave) = (0.0_f64, 1.0_f64);
+        for (towards, room) in
+            [(-dx, from.0 - self.left), (dx, self.right - from.0), (-dy, from.1 - self.top), (dy, self.bottom - from.1)]
+        {
+            if towards == 0.0 {
+                if room < 0.0 {
+                    return None;
+                }
+            } else if towards < 0.0 {
+                enter = enter.max(room / towards);
+            } else {
+                leave = leave.min(room / towards);
+            }
+        }
+        let at = |t: f64| (from.0 + t * dx, from.1 + t * dy);
+        (enter <= leave).then(|| (at(enter), at(leave)))
+    }
+}
+
+/// How a line is drawn; `dash` holds the lengths of strokes and gaps in turn, empty for a solid line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Stroke {
+    pub color: RGBColor,
+    pub width: f64,
+    pub dash: &'static [f64],
+}
+
+impl Stroke {
+    pub const fn solid(color: RGBColor, width: f64) -> Self {
+        Self { color, width, dash: &[] }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Start,
+    Middle,
+    End,
+}
+
+/// A line of text; `at` is where its baseline starts, has its middle, or ends.
+#[derive(Debug, Clone)]
+pub(super) struct Label {
+    pub text: String,
+    pub at: Point,
+    pub size: f64,
+    pub align: Align,
+    pub color: RGBColor,
+    pub bold: bool,
+    /// Reads upwards, as the label of a vertical axis does.
+    pub upright: bool,
+}
+
+impl Label {
+    pub fn new(text: impl Into<String>, at: Point, size: f64, align: Align) -> Self {
+        Self { text: text.into(), at, size, align, color: INK, bold: false, upright: false }
+    }
+
+    /// How far the baseline stands below the middle of a line of digits or capitals.
+    pub fn half_capital(size: f64) -> f64 {
+        0.365 * size
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    Path { points: Vec<Point>, color: RGBColor, width: f64 },
+    Fill { area: Rect, color: RGBColor, opacity: f64 },
+    Dot { center: Point, radius: f64, color: RGBColor },
+    Text(Label),
+    Picture { image: Image, corner: Point, scale: usize },
+}
+
+#[derive(Debug, Clone)]
+pub struct Scene {
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) shapes: Vec<Shape>,
+}
+
+const NOTE_SIZE: f64 = 11.0;
+const NOTE_STRIP: f64 = 24.0;
+
+impl Scene {
+    pub(super) fn new(width: f64, height: f64) -> Self {
+        Self { width, height, shapes: Vec::new() }
+    }
+
+    /// Draws a line through `points`, cut into strokes where the stroke has dashes.
+    pub(super) fn path(&mut self, points: &[Point], stroke: Stroke) {
+        for points in dashes(points, stroke.dash) {
+            self.shapes.push(Shape::Path { points, color: stroke.color, width: stroke.width });
+        }
+    }
+
+    pub(super) fn fill(&mut self, area: Rect, color: RGBColor, opacity: f64) {
+        self.shapes.push(Shape::Fill { area, color, opacity });
+    }
+
+    pub(super) fn dot(&mut self, center: Point, radius: f64, color: RGBColor) {
+        self.shapes.push(Shape::Dot { center, radius, color });
+    }
+
+    pub(super) fn outline(&mut self, area: Rect, color: RGBColor, width: f64) {
+        let Rect { left, top, right, bottom } = area;
+        // The last segment overlaps the first, which closes the corner where they meet.
+        let around = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top), (right, top)];
+        self.path(&around, Stroke::solid(color, width));
+    }
+
+    pub(super) fn text(&mut self, label: Label) {
+        self.shapes.push(Shape::Text(label));
+    }
+
+    /// Lays `other` over this scene, its corner at `corner`.
+    pub(super) fn place(&mut self, other: Scene, corner: Point) {
+        let shift = |(x, y): Point| (x + corner.0, y + corner.1);
+        self.shapes.extend(other.shapes.into_iter().map(|shape| match shape {
+            Shape::Path { points, color, width } => {
+                Shape::Path { points: points.into_iter().map(shift).collect(), color, width }
+            }
+            Shape::Fill { area, color, opacity } => {
+                let (left, top) = shift((area.left, area.top));
+                let (right, bottom) = shift((area.right, area.bottom));
+                Shape::Fill { area: Rect { left, top, right, bottom }, color, opacity }
+            }
+            Shape::Dot { center, radius, color } => Shape::Dot { center: shift(center), radius, color },
+            Shape::Text(label) => Shape::Text(Label { at: shift(label.at), ..label }),
+            Shape::Picture { image, corner, scale } => Shape::Picture { image, corner: shift(corner), scale },
+        }));
+    }
+
+    /// Puts a strip with `note` in a tag on top, at the right; without a note, the scene itself.
+    pub(super) fn with_note(self, note: Option<&str>) -> Self {
+        let Some(note) = note else { return self };
+        let tag_width = font::width(note, NOTE_SIZE, true) + 16.0;
+        let mut scene = Scene::new(self.width.max(tag_width + 8.0), self.height + NOTE_STRIP);
+        let right = scene.width - 4.0;
+        let tag = Rect { left: right - tag_width, top: 4.0, right, bottom: NOTE_STRIP - 1.0 };
+        scene.fill(tag, RGBColor(0xff, 0xf0, 0xc2), 1.0);
+        scene.outline(tag, RGBColor(0xd9, 0x9a, 0x00), 1.0);
+        let baseline = f64::midpoint(tag.top, tag.bottom) + Label::half_capital(NOTE_SIZE);
+        let label = Label::new(note, (f64::midpoint(tag.left, tag.right), baseline), NOTE_SIZE, Align::Middle);
+        scene.text(Label { color: RGBColor(0x6b, 0x47, 0x00), bold: true, ..label });
+        let left = (scene.width - self.width) / 2.0;
+        scene.place(self, (left, NOTE_STRIP));
+        scene
+    }
+}
+
+fn dashes(points: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
+    if pattern.is_empty() {
+        return vec![points.to_vec()];
+    }
+    let mut strokes = Vec::new();
+    let mut current: Vec<Point> = points.first().copied().into_iter().collect();
+    let (mut index, mut left) = (0, pattern[0]);
+    for pair in points.windows(2) {
+        let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
+        let length = (x1 - x0).hypot(y1 - y0);
+        let mut walked = 0.0;
+        while length - walked > left {
+            walked += left;
+            let t = walked / length;
+            let here = (x0 + t * (x1 - x0), y0 + t * (y1 - y0));
+            if index % 2 == 0 {
+                current.push(here);
+                strokes.push(std::mem::take(&mut current));
+            } else {
+                current = vec![here];
+            }
+            index = (index + 1) % pattern.len();
+            left = pattern[index];
+        }
+        left -= length - walked;
+        if index % 2 == 0 {
+            current.push((x1, y1));
+        }
+    }
+    if current.len() > 1 {
+        strokes.push(current);
+    }
+    strokes
+}

@@ -1,0 +1,17 @@
+//! Training loops and what they need: a stopwatch, sums, accuracy, curves.
+//!
+//! A loop reports to a [`Monitor`] and knows nothing of notebooks, so it serves in any program.
+
+mod accumulator;
+mod accuracy;
+mod animator;
+mod classifier;
+mod monitor;
+mod timer;
+
+pub use accumulator::Accumulator;
+pub use accuracy::{count_correct, evaluate_accuracy};
+pub use animator::Animator;
+pub use classifier::{Diverged, Updater, train_classifier, train_epoch};
+pub use monitor::{EpochSummary, History, Monitor, Progress};
+pub use timer::Timer;

@@ -1,0 +1,106 @@
+//! Every section runs at smoke scale, and what trains learns.
+
+use d2l::notebook::{DataOrigin, Metric, RunRecord};
+use linear_nets::CHAPTER;
+use tempfile::TempDir;
+
+/// Runs a section and checks that its record and each of its figures were written.
+fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
+    let out = TempDir::new()?;
+    let record = CHAPTER.smoke(section, out.path(), flags)?;
+    let folder = out.path().join(section);
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
+    assert_eq!(json["section"], section);
+    assert_eq!(json["fingerprint"], record.fingerprint);
+    for figure in record.cells.iter().flat_map(|cell| &cell.figures) {
+        assert!(std::fs::metadata(folder.join(&figure.file))?.len() > 500, "{} is empty", figure.file);
+    }
+    Ok(record)
+}
+
+fn by_epoch<'a>(record: &'a RunRecord, metric: &str) -> &'a [f64] {
+    match &record.metrics[metric] {
+        Metric::ByEpoch(values) => values,
+        Metric::Value(_) => panic!("{metric} is not by epoch"),
+    }
+}
+
+fn falls(values: &[f64]) -> bool {
+    values.len() > 1 && values.windows(2).all(|pair| pair[1] < pair[0])
+}
+
+#[test]
+fn the_table_names_every_section_with_its_number() {
+    let numbers: Vec<_> = CHAPTER.sections.iter().map(|section| section.heading().0).collect();
+    assert_eq!(numbers, ["3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7"]);
+}
+
+#[test]
+fn linear_regression_draws_three_densities() -> anyhow::Result<()> {
+    let record = run("linear-regression", &["--length", "100"])?;
+    assert_eq!(record.cells.last().map(|cell| cell.figures.len()), Some(1));
+    assert_eq!(record.data, DataOrigin::None);
+    Ok(())
+}
+
+#[test]
+fn linear_regression_finds_the_weights() -> anyhow::Result<()> {
+    for section in ["linear-regression-scratch", "linear-regression-concise"] {
+        let record = run(section, &[])?;
+        let losses = by_epoch(&record, "train_loss");
+        assert!(losses[2] < losses[0] / 2.0, "{section}: {losses:?}");
+        assert!(record.metrics["w_error"].last().is_some_and(|error| error < 0.002), "{section}: {:?}", record.metrics);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_gradient_of_cross_entropy_is_prediction_minus_label() -> anyhow::Result<()> {
+    let record = run("softmax-regression", &[])?;
+    assert!(record.metrics["gradient_difference"].last().is_some_and(|difference| difference < 1e-6));
+    Ok(())
+}
+
+#[test]
+fn the_dataset_is_shown() -> anyhow::Result<()> {
+    let record = run("image-classification-dataset", &[])?;
+    assert_eq!(record.data, DataOrigin::Sample);
+    assert!(record.cells[0].text.contains("6000 training and 1000 test images"), "{}", record.cells[0].text);
+    assert!(record.cells[4].text.contains("[32, 1, 64, 64]"), "{}", record.cells[4].text);
+    Ok(())
+}
+
+#[test]
+fn softmax_regression_learns_and_both_versions_agree() -> anyhow::Result<()> {
+    let (scratch, concise) = (run("softmax-regression-scratch", &[])?, run("softmax-regression-concise", &[])?);
+    for record in [&scratch, &concise] {
+        assert!(falls(by_epoch(record, "train_loss")), "{:?}", record.metrics);
+        assert!(record.metrics["test_acc"].last().is_some_and(|accuracy| accuracy > 0.6), "{:?}", record.metrics);
+    }
+    let last = |record: &RunRecord| record.metrics["train_loss"].last().unwrap_or(f64::NAN);
+    assert!((last(&scratch) - last(&concise)).abs() < 0.02, "{} and {}", last(&scratch), last(&concise));
+    Ok(())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_results_and_another_seed_others() -> anyhow::Result<()> {
+    let run = |seed: u64| -> anyhow::Result<RunRecord> {
+        let out = TempDir::new()?;
+        CHAPTER.smoke_with_seed("softmax-regression-concise", out.path(), &["--num-epochs", "1"], seed)
+    };
+    assert_eq!(run(7)?.metrics, run(7)?.metrics);
+    assert_ne!(run(7)?.metrics, run(8)?.metrics);
+    Ok(())
+}
+
+#[test]
+fn wrong_settings_are_errors_that_name_the_flag() {
+    let message = |flags: &[&str]| {
+        let out = TempDir::new().expect("a temporary folder");
+        CHAPTER.smoke("softmax-regression-concise", out.path(), flags).expect_err("a wrong setting").to_string()
+    };
+    assert!(message(&["--num-epochs", "0"]).contains("--num-epochs"));
+    assert!(message(&["--batch-size", "0"]).contains("--batch-size"));
+    assert!(message(&["--lr", "-1"]).contains("--lr"));
+    assert!(message(&["--lr", "1e39"]).contains("smaller learning rate"));
+}

@@ -1,0 +1,301 @@
+//! A section's source, cut into what pages show: the cells of `run` and the items beside it.
+//!
+//! `syn` tells where things begin and end; what is shown is the source's own text, comments and line breaks included.
+
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use syn::spanned::Spanned as _;
+use syn::visit::{self, Visit};
+
+use crate::chapters::{parse, read};
+use crate::fingerprint::fingerprint;
+
+/// What pages and checks need to know of a section's source.
+#[derive(Debug)]
+pub struct Source {
+    /// The first line's `//! 3.6 Title`, cut at the first space.
+    pub heading: Option<(String, String)>,
+    pub cells: Vec<Cell>,
+    items: Vec<Item>,
+    pub has_tests: bool,
+    pub fingerprint: String,
+}
+
+/// The code between one `nb.cell("Title")?;` and the next.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cell {
+    pub title: String,
+    /// Counted from 1, of the `nb.cell` call.
+    pub line: usize,
+    pub code: String,
+}
+
+#[derive(Debug)]
+struct Item {
+    name: String,
+    code: String,
+}
+
+impl Source {
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::parse(path, &read(path)?)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        let file = parse(path, text)?;
+        let mut source = Self {
+            heading: heading(text),
+            cells: Vec::new(),
+            items: Vec::new(),
+            has_tests: false,
+            fingerprint: fingerprint(text),
+        };
+        for item in &file.items {
+            if is_test_module(item) {
+                source.has_tests = true;
+            } else if let Some(name) = item_name(item, text) {
+                source.items.push(Item { name, code: dedent(&text[whole_lines(text, item.span().byte_range())]) });
+            }
+            if let syn::Item::Fn(function) = item
+                && function.sig.ident == "run"
+            {
+                source.cells = cells(path, text, &function.block)?;
+            }
+        }
+        Ok(source)
+    }
+
+    pub fn cell(&self, title: &str) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.title == title)
+    }
+
+    /// The text of a top-level item with its doc comment and attributes: `softmax`, `Config`, `impl Module for Net`.
+    pub fn item(&self, name: &str) -> Option<&str> {
+        self.items.iter().find(|item| item.name == name).map(|item| item.code.as_str())
+    }
+
+    pub fn item_names(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(|item| item.name.as_str())
+    }
+}
+
+fn heading(text: &str) -> Option<(String, String)> {
+    let (number, title) = text.lines().next()?.strip_prefix("//!")?.trim().split_once(' ')?;
+    let is_number = number.contains('.') && number.split('.').all(|part| part.parse::<u32>().is_ok());
+    is_number.then(|| (number.to_owned(), title.trim().to_owned()))
+}
+
+fn is_test_module(item: &syn::Item) -> bool {
+    let syn::Item::Mod(module) = item else { return false };
+    module.attrs.iter().any(|attribute| {
+        attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Ident>().is_ok_and(|name| name == "test")
+    })
+}
+
+fn item_name(item: &syn::Item, text: &str) -> Option<String> {
+    let ident = match item {
+        syn::Item::Const(item) => &item.ident,
+        syn::Item::Enum(item) => &item.ident,
+        syn::Item::Fn(item) => &item.sig.ident,
+        syn::Item::Macro(item) => item.ident.as_ref()?,
+        syn::Item::Static(item) => &item.ident,
+        syn::Item::Struct(item) => &item.ident,
+        syn::Item::Trait(item) => &item.ident,
+        syn::Item::Type(item) => &item.ident,
+        syn::Item::Impl(item) => {
+            let start = item.impl_token.span.byte_range().start;
+            let head = &text[start..item.brace_token.span.open().byte_range().start];
+            return Some(head.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+        _ => return None,
+    };
+    Some(ident.to_string())
+}
+
+fn cells(path: &Path, text: &str, run: &syn::Block) -> Result<Vec<Cell>> {
+    let mut calls = CellCalls::default();
+    calls.visit_block(run);
+
+    let mut opened: Vec<(String, Range<usize>, usize)> = Vec::new();
+    for statement in &run.stmts {
+        if let Some(call) = opens_cell(statement) {
+            let line = statement.span().start().line;
+            let Some(title) = title_of(call) else {
+                bail!(
+                    "{}:{line}: a cell's title must be one string in the source, so that pages can name it",
+                    path.display()
+                );
+            };
+            if opened.iter().any(|(other, ..)| *other == title) {
+                bail!("{}:{line}: there are two cells “{title}”: give each its own title", path.display());
+            }
+            opened.push((title, statement.span().byte_range(), line));
+        }
+    }
+    if let Some(nested) = calls.lines.iter().find(|line| !opened.iter().any(|(.., known)| known == *line)) {
+        bail!("{}:{nested}: `nb.cell` must stand at the top level of `run`: move it out of the block", path.display());
+    }
+
+    let end = end_of_code(run);
+    let ends = opened.iter().skip(1).map(|(_, call, _)| call.start).chain([end]);
+    let cell = |((title, call, line), end): (&(String, Range<usize>, usize), usize)| Cell {
+        title: title.clone(),
+        line: *line,
+        code: dedent(&text[call.end..end.max(call.end)]),
+    };
+    Ok(opened.iter().zip(ends).map(cell).collect())
+}
+
+/// Where the last cell ends: before a closing `Ok(())`, which says nothing to a reader.
+fn end_of_code(run: &syn::Block) -> usize {
+    if let Some(syn::Stmt::Expr(last, None)) = run.stmts.last()
+        && *last == syn::parse_quote!(Ok(()))
+    {
+        return last.span().byte_range().start;
+    }
+    run.brace_token.span.close().byte_range().start
+}
+
+fn opens_cell(statement: &syn::Stmt) -> Option<&syn::ExprMethodCall> {
+    let syn::Stmt::Expr(expression, Some(_)) = statement else { return None };
+    let call = match expression {
+        syn::Expr::Try(tried) => &*tried.expr,
+        other => other,
+    };
+    match call {
+        syn::Expr::MethodCall(call) if is_cell(call) => Some(call),
+        _ => None,
+    }
+}
+
+/// Whether this is `nb.cell(…)`, and not the `cell` of something else.
+fn is_cell(call: &syn::ExprMethodCall) -> bool {
+    call.method == "cell" && matches!(&*call.receiver, syn::Expr::Path(receiver) if receiver.path.is_ident("nb"))
+}
+
+fn title_of(call: &syn::ExprMethodCall) -> Option<String> {
+    match call.args.first() {
+        Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(title), .. })) => Some(title.value()),
+        _ => None,
+    }
+}
+
+/// The lines of all `nb.cell` calls, however deep.
+#[derive(Default)]
+struct CellCalls {
+    lines: Vec<usize>,
+}
+
+impl Visit<'_> for CellCalls {
+    fn visit_expr_method_call(&mut self, call: &syn::ExprMethodCall) {
+        if is_cell(call) {
+            self.lines.push(call.span().start().line);
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+}
+
+/// Widens a range to the lines it touches, so that indentation and a comment after the last brace come along.
+fn whole_lines(text: &str, range: Range<usize>) -> Range<usize> {
+    let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at);
+    start..end
+}
+
+/// Drops blank lines at both ends, spaces at line ends, and from each line as much indentation as the first one has.
+fn dedent(code: &str) -> String {
+    let lines: Vec<&str> = code.trim_end().lines().skip_while(|line| line.trim().is_empty()).collect();
+    let indent = lines.first().map_or(0, |line| line.len() - line.trim_start().len());
+    let cut = |line: &&str| {
+        let spaces = line.len() - line.trim_start().len();
+        line[spaces.min(indent)..].trim_end().to_owned()
+    };
+    lines.iter().map(cut).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"//! 3.6 Softmax from scratch
+use d2l::prelude::*;
+
+/// Two `(2)`.
+pub const TWO: usize = 2; // two
+
+/// A net.
+#[derive(Debug)]
+pub struct Net {
+    w: f64,
+}
+
+impl Module
+    for Net
+{
+    fn f(&self) {} // kept
+}
+
+pub fn run(config: &Config, nb: &mut Notebook) -> Result<()> {
+    nb.cell("The \"first\" one")?;
+
+    // why
+    for i in 0..2 {
+        nb.print(i)?; // (2)
+    }
+
+    nb.cell("Last")?;
+    let x = "Ünïcode";
+    nb.print(x)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {}
+"#;
+
+    fn parse(text: &str) -> Result<Source> {
+        Source::parse(Path::new("a.rs"), text)
+    }
+
+    #[test]
+    fn cells_keep_comments_and_lose_the_call_and_the_closing_ok() {
+        let source = parse(TEXT).unwrap();
+        assert_eq!(source.cells.len(), 2);
+        assert_eq!(source.cells[0].line, 20);
+        let first = source.cell("The \"first\" one").unwrap();
+        assert_eq!(first.code, "// why\nfor i in 0..2 {\n    nb.print(i)?; // (2)\n}");
+        assert_eq!(source.cell("Last").unwrap().code, "let x = \"Ünïcode\";\nnb.print(x)?;");
+        assert_eq!(source.heading, Some(("3.6".into(), "Softmax from scratch".into())));
+        assert!(source.has_tests);
+    }
+
+    #[test]
+    fn items_come_with_their_doc_comment_and_what_follows_on_the_line() {
+        let source = parse(TEXT).unwrap();
+        assert_eq!(source.item("TWO"), Some("/// Two `(2)`.\npub const TWO: usize = 2; // two"));
+        assert_eq!(source.item("Net"), Some("/// A net.\n#[derive(Debug)]\npub struct Net {\n    w: f64,\n}"));
+        assert_eq!(
+            source.item("impl Module for Net"),
+            Some("impl Module\n    for Net\n{\n    fn f(&self) {} // kept\n}")
+        );
+        assert_eq!(source.item("tests"), None);
+    }
+
+    #[test]
+    fn a_cell_must_have_its_own_title_and_stand_at_the_top() {
+        let run = |body: &str| parse(&format!("fn run() {{\n{body}\n}}")).unwrap_err().to_string();
+        assert!(run("nb.cell(\"A\")?;\nnb.cell(\"A\")?;").starts_with("a.rs:3: there are two cells “A”"));
+        assert!(run("if true {\n  nb.cell(\"A\")?;\n}").starts_with("a.rs:3: `nb.cell` must stand at the top level"));
+        assert!(run("nb.cell(title)?;").starts_with("a.rs:2: a cell's title must be one string"));
+        assert!(parse("fn run() { table.cell(1, 2)?; }").unwrap().cells.is_empty());
+    }
+
+    #[test]
+    fn a_heading_needs_a_number() {
+        assert_eq!(heading("//! Softmax regression"), None);
+        assert_eq!(heading("//! 3.6"), None);
+        assert_eq!(heading("//! 11.4.1 A title\n").unwrap().0, "11.4.1");
+    }
+}

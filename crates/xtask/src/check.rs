@@ -1,0 +1,235 @@
+//! Everything that must hold for the sections, their pages and their figures to belong together.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::cells::Source;
+use crate::chapters::{Chapter, Section, Workspace, read};
+use crate::links::broken_links;
+use crate::record::{Options, run_seeds};
+use crate::report::{Problem, say};
+use crate::run::{Data, Run, Runner, medians};
+use crate::targets::{self, Row, table};
+use crate::weave::{Mode, strays, weave};
+
+/// Checks sources, pages, records and links. `all` are all chapters, `chosen` those to look into.
+pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Result<Vec<Problem>> {
+    let mut problems = weave(workspace, chosen, None, Mode::Check)?;
+    problems.extend(strays(workspace, all)?);
+    for chapter in chosen {
+        for section in &chapter.sections {
+            problems.extend(shape(workspace, section)?);
+        }
+        problems.extend(recorded_targets(workspace, chapter)?);
+    }
+    problems.extend(broken_links(workspace)?);
+    Ok(problems)
+}
+
+/// What every section's source must have.
+fn shape(workspace: &Workspace, section: &Section) -> Result<Vec<Problem>> {
+    let path = workspace.source_path(section);
+    if !path.is_file() {
+        // Weaving has told that the module is missing.
+        return Ok(Vec::new());
+    }
+    let shown = workspace.relative(&path);
+    let source = Source::read(&path)?;
+    let mut problems = Vec::new();
+    if source.heading.is_none() {
+        problems.push(Problem::line(shown, 1, "the first line must be `//! 3.6 Title`, with the section's number"));
+    }
+    for (item, what) in [("run", "function"), ("Config", "struct")] {
+        if source.item(item).is_none() {
+            problems.push(Problem::file(shown, format!("the section has no {what} `{item}`: write one")));
+        }
+    }
+    if !source.has_tests && !tested_outside(workspace, section)? {
+        let message = format!("no test: add `#[cfg(test)] mod tests` or a file in crates/{}/tests", section.chapter);
+        problems.push(Problem::file(shown, message));
+    }
+    Ok(problems)
+}
+
+/// Whether a file of the chapter's `tests` names the section's module.
+fn tested_outside(workspace: &Workspace, section: &Section) -> Result<bool> {
+    let tests = workspace.crate_dir(&section.chapter).join("tests");
+    if !tests.is_dir() {
+        return Ok(false);
+    }
+    for entry in fs::read_dir(&tests)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = read(&path)?;
+            // The module's name in code, or the section's name in a string.
+            let is_name = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == '-';
+            if text.split(|sign| !is_name(sign)).any(|word| word.replace('-', "_") == section.module) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Targets that the recorded medians miss.
+fn recorded_targets(workspace: &Workspace, chapter: &Chapter) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    let path = workspace.targets_path(&chapter.name);
+    for (name, targets) in &targets::load(workspace, chapter)? {
+        let record_dir = workspace.record_dir(chapter.section(name)?);
+        if !record_dir.join("run.json").is_file() {
+            let message = format!("{name} has targets but no record: run `cargo xtask record {} {name}`", chapter.name);
+            problems.push(Problem::file(workspace.relative(&path), message));
+            continue;
+        }
+        let record = Run::read(&record_dir)?;
+        match targets::hold(name, targets, &record.median) {
+            Ok(rows) => problems.extend(missed(workspace.relative(&path), name, "the recorded", &rows)),
+            Err(error) => problems.push(Problem::file(workspace.relative(&path), error.to_string())),
+        }
+    }
+    Ok(problems)
+}
+
+/// A problem for each median outside of its band.
+fn missed<'a>(
+    targets: &'a Path,
+    section: &'a str,
+    which: &'a str,
+    rows: &'a [Row],
+) -> impl Iterator<Item = Problem> + 'a {
+    rows.iter().filter(|row| !row.ok()).map(move |row| {
+        let Row { metric, median, band } = row;
+        let message =
+            format!("{section}: {which} median of {metric} is {median}, not {band}: find what changed the result");
+        Problem::file(targets, message)
+    })
+}
+
+/// Runs every section that has targets, prints its medians against the bands, and returns what fails.
+pub fn run_targets(
+    workspace: &Workspace,
+    chapters: &[Chapter],
+    options: &Options,
+    allow_sample: bool,
+    runner: &mut impl Runner,
+) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for chapter in chapters {
+        let all_targets = targets::load(workspace, chapter)?;
+        if all_targets.is_empty() {
+            continue;
+        }
+        runner.prepare(&chapter.name)?;
+        let path = workspace.targets_path(&chapter.name);
+        let shown = workspace.relative(&path);
+        for section in chapter.sections.iter().filter(|section| all_targets.contains_key(&section.name)) {
+            let name = &section.name;
+            let out = tempfile::tempdir().context("cannot make a temporary folder")?;
+            let runs = run_seeds(section, options, runner, out.path())?;
+            if runs.iter().any(|(_, run)| run.data == Data::Sample) {
+                say(format!("{} {name}: skipped, it has only a sample of its data\n", chapter.name))?;
+                if !allow_sample {
+                    let message = format!(
+                        "{name} was not held against its targets: fetch the full data (or, where it cannot be had, pass \
+                         --allow-sample)"
+                    );
+                    problems.push(Problem::file(shown, message));
+                }
+                continue;
+            }
+            let medians = medians(runs.iter().map(|(_, run)| &run.metrics))?;
+            let rows = targets::hold(name, &all_targets[name], &medians)?;
+            say(format!("{} {name}, {} seeds\n{}", chapter.name, runs.len(), table(&rows)))?;
+            problems.extend(missed(shown, name, "the", &rows));
+        }
+    }
+    Ok(problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{FakeRunner, Fixture};
+    use crate::record::record;
+
+    const OPTIONS: Options = Options { seeds: 3, flags: Vec::new() };
+
+    fn recorded() -> Fixture {
+        let fixture = Fixture::new();
+        let sections = [fixture.section("first"), fixture.section("second-thing")];
+        record(&fixture.workspace, &sections, &OPTIONS, &mut FakeRunner::new(&fixture)).unwrap();
+        weave(&fixture.workspace, &fixture.workspace.chapters().unwrap(), None, Mode::Write).unwrap();
+        fixture
+    }
+
+    fn problems(fixture: &Fixture) -> Vec<String> {
+        let chapters = fixture.workspace.chapters().unwrap();
+        check(&fixture.workspace, &chapters, &chapters).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    fn one_problem(fixture: &Fixture, wanted: &str) {
+        let problems = problems(fixture);
+        assert!(problems.len() == 1 && problems[0].contains(wanted), "wanted {wanted:?}, got {problems:#?}");
+    }
+
+    #[test]
+    fn a_sound_workspace_passes() {
+        assert_eq!(problems(&recorded()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_section_needs_a_module_a_number_and_a_test() {
+        let fixture = recorded();
+        fixture.edit("crates/demo/src/first.rs", |text| text.replace("3.1 First", "First"));
+        one_problem(&fixture, "first.rs:1: the first line must be");
+        let fixture = recorded();
+        fixture.write("crates/demo/tests/second.rs", "use demo::second_thing_else;\n");
+        one_problem(&fixture, "second_thing.rs: no test");
+        let fixture = recorded();
+        fs::remove_file(fixture.workspace.root.join("crates/demo/src/second_thing.rs")).unwrap();
+        one_problem(&fixture, "`section!(second_thing)` has no such module");
+    }
+
+    #[test]
+    fn a_section_needs_run_and_config() {
+        let fixture = recorded();
+        fixture.edit("crates/demo/src/first.rs", |text| text.replace("Config", "Settings"));
+        assert!(problems(&fixture).iter().any(|problem| problem.contains("no struct `Config`")));
+        fixture.edit("crates/demo/src/first.rs", |text| text.replace("fn run(", "fn start("));
+        assert!(problems(&fixture).iter().any(|problem| problem.contains("no function `run`")));
+    }
+
+    #[test]
+    fn recorded_medians_must_be_in_their_bands() {
+        let fixture = recorded();
+        fixture.write("crates/demo/targets.json", r#"{"first": {"train_loss": [{"max": 1}, {"max": 0.43}]}}"#);
+        let found = problems(&fixture).join("\n");
+        assert!(found.contains("the recorded median of train_loss[2] is 0.44, not ≤ 0.43"), "{found}");
+        fixture.write("crates/demo/targets.json", r#"{"first": {"train_los": {"max": 1}}}"#);
+        let found = problems(&fixture).join("\n");
+        assert!(found.contains("no such metric (did you mean “train_loss”?)"), "{found}");
+        fixture.write("crates/demo/targets.json", r#"{"frist": {"train_loss": {"max": 1}}}"#);
+        let chapters = fixture.workspace.chapters().unwrap();
+        let error = format!("{:#}", check(&fixture.workspace, &chapters, &chapters).unwrap_err());
+        assert!(error.contains("targets.json") && error.contains("did you mean “first”"), "{error}");
+    }
+
+    #[test]
+    fn runs_are_held_against_the_bands_and_samples_are_not_passed() {
+        let fixture = recorded();
+        let chapters = fixture.workspace.chapters().unwrap();
+        let run = |allow_sample, runner: &mut FakeRunner<'_>| {
+            run_targets(&fixture.workspace, &chapters, &OPTIONS, allow_sample, runner).unwrap().len()
+        };
+        let mut runner = FakeRunner::new(&fixture);
+        assert_eq!(run(false, &mut runner), 0);
+        runner.data = "sample";
+        assert_eq!(run(false, &mut runner), 1);
+        assert_eq!(run(true, &mut runner), 0);
+        fixture.write("crates/demo/targets.json", r#"{"first": {"train_loss": {"max": 0.43}}}"#);
+        assert_eq!(run(false, &mut FakeRunner::new(&fixture)), 1);
+    }
+}

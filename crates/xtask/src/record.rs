@@ -1,0 +1,197 @@
+//! Runs sections and keeps what they printed and drew beside their pages.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::cells::Source;
+use crate::chapters::{Section, Workspace};
+use crate::run::{DEFAULT_SEED, Data, Run, Runner, SeedRun, medians, read_json};
+
+/// What to run.
+#[derive(Debug)]
+pub struct Options {
+    pub seeds: u64,
+    /// Given to every run, after the seed.
+    pub flags: Vec<String>,
+}
+
+/// Runs the chosen sections for each seed and keeps their records.
+pub fn record(workspace: &Workspace, sections: &[Section], options: &Options, runner: &mut impl Runner) -> Result<()> {
+    let mut prepared = None;
+    for section in sections {
+        if prepared != Some(&section.chapter) {
+            runner.prepare(&section.chapter)?;
+            prepared = Some(&section.chapter);
+        }
+        let out = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let runs = run_seeds(section, options, runner, out.path())?;
+        let fingerprint = Source::read(&workspace.source_path(section))?.fingerprint;
+        if let Some((_, run)) = runs.iter().find(|(_, run)| run.fingerprint != fingerprint) {
+            bail!(
+                "{} changed while it ran (fingerprint {} then, {fingerprint} now): record it again",
+                workspace.relative(&workspace.source_path(section)).display(),
+                run.fingerprint
+            );
+        }
+        keep(&workspace.record_dir(section), &runs, &options.flags)?;
+        let seconds: f64 = runs.iter().map(|(_, run)| run.seconds).sum();
+        let seeds = if runs.len() == 1 { "1 seed".to_owned() } else { format!("{} seeds", runs.len()) };
+        eprintln!("recorded {} {}: {seeds}, {seconds:.1} s", section.chapter, section.name);
+    }
+    Ok(())
+}
+
+/// Runs a section for the default seed and, if it has metrics, those after it. Each run is checked before the next.
+pub fn run_seeds(
+    section: &Section,
+    options: &Options,
+    runner: &impl Runner,
+    out: &Path,
+) -> Result<Vec<(PathBuf, Run)>> {
+    let mut runs = Vec::new();
+    for seed in DEFAULT_SEED..DEFAULT_SEED + options.seeds.max(1) {
+        let base = out.join(seed.to_string());
+        runner.run(section, seed, &options.flags, &base)?;
+        let dir = base.join(&section.name);
+        let run = Run::read(&dir)?;
+        if run.section != section.name || run.seed != seed {
+            bail!("asked for {} with seed {seed}, got {} with seed {}", section.name, run.section, run.seed);
+        }
+        let done = run.metrics.is_empty();
+        runs.push((dir, run));
+        if done {
+            break;
+        }
+    }
+    Ok(runs)
+}
+
+/// Puts a new record in the place of the old one, which stays whole until the new one is.
+fn keep(record_dir: &Path, runs: &[(PathBuf, Run)], flags: &[String]) -> Result<()> {
+    if let Some((_, run)) = runs.iter().find(|(_, run)| run.data == Data::Sample) {
+        bail!(
+            "{} ran on a sample of its data, and pages show none: fetch the full data set, then record again",
+            run.section
+        );
+    }
+    let (first_dir, first) = runs.first().context("there is no run to keep")?;
+    let parent = record_dir.parent().context("a record has a folder above it")?;
+    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let staging = tempfile::Builder::new().prefix(".recording-").tempdir_in(parent)?;
+    let fresh = staging.path().join("new");
+    fs::create_dir(&fresh)?;
+
+    for figure in first.cells.iter().flat_map(|cell| &cell.figures) {
+        if figure.file.contains(['/', '\\']) {
+            bail!("figure {} of {} must be a plain file name", figure.file, first.section);
+        }
+        let from = first_dir.join(&figure.file);
+        fs::copy(&from, fresh.join(&figure.file))
+            .with_context(|| format!("{} names the figure {}, which is not there", first.section, from.display()))?;
+    }
+    let mut text = serde_json::to_string_pretty(&combined(first_dir, runs, flags)?)?;
+    text.push('\n');
+    fs::write(fresh.join("run.json"), text)?;
+
+    let old = staging.path().join("old");
+    if record_dir.exists() {
+        fs::rename(record_dir, &old).with_context(|| format!("cannot replace {}", record_dir.display()))?;
+    }
+    if let Err(error) = fs::rename(&fresh, record_dir) {
+        if old.exists() {
+            fs::rename(&old, record_dir)?;
+        }
+        return Err(error).with_context(|| format!("cannot write {}", record_dir.display()));
+    }
+    Ok(())
+}
+
+/// The first run's `run.json` with what all of them say added.
+fn combined(first_dir: &Path, runs: &[(PathBuf, Run)], flags: &[String]) -> Result<Value> {
+    let mut value = read_json(first_dir)?;
+    let seed_runs: Vec<SeedRun> = runs
+        .iter()
+        .map(|(_, run)| SeedRun { seed: run.seed, metrics: run.metrics.clone(), seconds: run.seconds })
+        .collect();
+    let record = value.as_object_mut().context("run.json must hold an object")?;
+    record.insert("seeds".into(), serde_json::to_value(&seed_runs)?);
+    record.insert("median".into(), serde_json::to_value(medians(seed_runs.iter().map(|run| &run.metrics))?)?);
+    record.insert("flags".into(), serde_json::to_value(flags)?);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{FakeRunner, Fixture};
+    use crate::run::Metric;
+
+    type Spoil = fn(&mut FakeRunner<'_>);
+
+    fn options(seeds: u64) -> Options {
+        Options { seeds, flags: vec!["--scale".into(), "book".into()] }
+    }
+
+    fn entries(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn keeps_the_first_run_its_figures_and_the_medians() {
+        let fixture = Fixture::new();
+        let section = fixture.section("first");
+        fixture.write("notebooks-md/demo/first/gone.svg", "an old figure");
+        let mut runner = FakeRunner::new(&fixture);
+        record(&fixture.workspace, std::slice::from_ref(&section), &options(3), &mut runner).unwrap();
+
+        let dir = fixture.workspace.record_dir(&section);
+        assert_eq!(entries(&dir), ["curve.svg", "run.json"]);
+        let kept = Run::read(&dir).unwrap();
+        assert_eq!((kept.seed, kept.seeds.len()), (42, 3));
+        assert_eq!(kept.median["train_loss"], Metric::ByEpoch(vec![0.9, 0.44]));
+        assert_eq!(kept.flags, ["--scale", "book"]);
+        assert_eq!(entries(dir.parent().unwrap()), ["first", "first.md", "second-thing.md"], "nothing is left over");
+
+        let before = fs::read(dir.join("run.json")).unwrap();
+        record(&fixture.workspace, &[section], &options(3), &mut runner).unwrap();
+        assert_eq!(fs::read(dir.join("run.json")).unwrap(), before, "the same runs give the same bytes");
+    }
+
+    #[test]
+    fn a_section_without_metrics_runs_once() {
+        let fixture = Fixture::new();
+        let section = fixture.section("second-thing");
+        record(&fixture.workspace, std::slice::from_ref(&section), &options(3), &mut FakeRunner::new(&fixture))
+            .unwrap();
+        assert_eq!(Run::read(&fixture.workspace.record_dir(&section)).unwrap().seeds.len(), 1);
+    }
+
+    #[test]
+    fn a_sample_a_failed_run_or_a_missing_figure_leaves_the_old_record() {
+        let fixture = Fixture::new();
+        let section = fixture.section("first");
+        fixture.write("notebooks-md/demo/first/run.json", "old");
+        let spoil: [(&str, Spoil); 4] = [
+            ("sample", |runner| runner.data = "sample"),
+            ("figure", |runner| runner.draws = false),
+            ("fails", |runner| runner.fails_from = 43),
+            ("changed while it ran", |runner| runner.fingerprint = Some("0".repeat(16))),
+        ];
+        for (word, spoil) in spoil {
+            let mut runner = FakeRunner::new(&fixture);
+            spoil(&mut runner);
+            let error =
+                record(&fixture.workspace, std::slice::from_ref(&section), &options(2), &mut runner).unwrap_err();
+            assert!(format!("{error:#}").contains(word), "{error:#}");
+            let dir = fixture.workspace.record_dir(&section);
+            assert_eq!(fs::read_to_string(dir.join("run.json")).unwrap(), "old");
+            assert_eq!(entries(dir.parent().unwrap()), ["first", "first.md", "second-thing.md"]);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A run of a section: how it is started, and the `run.json` that it leaves.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::chapters::{Section, Workspace, read};
+
+/// The seed that sections use when none is given; pages show this one.
+pub const DEFAULT_SEED: u64 = 42;
+
+/// What `weave` and the checks read of a `run.json`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Run {
+    pub section: String,
+    pub seed: u64,
+    pub scale: String,
+    pub device: String,
+    pub threads: usize,
+    pub data: Data,
+    pub metrics: BTreeMap<String, Metric>,
+    pub seconds: f64,
+    pub fingerprint: String,
+    pub cells: Vec<CellOutput>,
+    /// Only in a record: every run behind it.
+    #[serde(default)]
+    pub seeds: Vec<SeedRun>,
+    /// Only in a record: the median of each metric over the seeds.
+    #[serde(default)]
+    pub median: BTreeMap<String, Metric>,
+    /// Only in a record: further flags that the section was given.
+    #[serde(default)]
+    pub flags: Vec<String>,
+}
+
+/// Which data a run saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Data {
+    Full,
+    Sample,
+    None,
+}
+
+/// What a cell printed and drew.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CellOutput {
+    pub title: String,
+    pub text: String,
+    #[serde(default)]
+    pub figures: Vec<Figure>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Figure {
+    pub file: String,
+    pub alt: String,
+}
+
+/// One of the runs behind a record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SeedRun {
+    pub seed: u64,
+    pub metrics: BTreeMap<String, Metric>,
+    pub seconds: f64,
+}
+
+/// A result: one number, or one for each epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Metric {
+    Number(f64),
+    ByEpoch(Vec<f64>),
+}
+
+impl Metric {
+    /// The number, or that of the last epoch; `None` if there was no epoch.
+    pub fn last(&self) -> Option<f64> {
+        match self {
+            Self::Number(value) => Some(*value),
+            Self::ByEpoch(values) => values.last().copied(),
+        }
+    }
+
+    fn values(&self) -> &[f64] {
+        match self {
+            Self::Number(value) => std::slice::from_ref(value),
+            Self::ByEpoch(values) => values,
+        }
+    }
+}
+
+impl Run {
+    /// Reads `run.json` in a folder.
+    pub fn read(dir: &Path) -> Result<Self> {
+        serde_json::from_value(read_json(dir)?)
+            .with_context(|| format!("{} is not what a section writes", dir.join("run.json").display()))
+    }
+
+    pub fn cell(&self, title: &str) -> Option<&CellOutput> {
+        self.cells.iter().find(|cell| cell.title == title)
+    }
+}
+
+/// `run.json` in a folder with every key, known here or not.
+pub fn read_json(dir: &Path) -> Result<Value> {
+    let path = dir.join("run.json");
+    serde_json::from_str(&read(&path)?).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+/// The median of each metric over several runs, element by element where there is one value for each epoch.
+pub fn medians<'a>(runs: impl IntoIterator<Item = &'a BTreeMap<String, Metric>>) -> Result<BTreeMap<String, Metric>> {
+    let runs: Vec<_> = runs.into_iter().collect();
+    let Some(first) = runs.first() else { return Ok(BTreeMap::new()) };
+    if let Some(other) = runs.iter().find(|run| !run.keys().eq(first.keys())) {
+        bail!("runs of one section differ in their metrics: {:?} and {:?}", first.keys(), other.keys());
+    }
+    let of_metric = |(name, metric): (&String, &Metric)| {
+        let all: Vec<&[f64]> = runs.iter().map(|run| run[name].values()).collect();
+        let epochs = metric.values().len();
+        if all.iter().any(|values| values.len() != epochs) {
+            bail!("runs of one section differ in how many values `{name}` has: set the number of epochs");
+        }
+        let mut at = (0..epochs).map(|epoch| median(all.iter().map(|values| values[epoch]).collect()));
+        let median = match metric {
+            Metric::ByEpoch(_) => Metric::ByEpoch(at.collect()),
+            Metric::Number(value) => Metric::Number(at.next().unwrap_or(*value)),
+        };
+        Ok((name.clone(), median))
+    };
+    first.iter().map(of_metric).collect()
+}
+
+/// The middle value, or the mean of the two middle ones. `values` is not empty.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+}
+
+/// Starts sections; the tests put their own in its place.
+pub trait Runner {
+    /// Makes ready to run the sections of a chapter.
+    fn prepare(&mut self, chapter: &str) -> Result<()>;
+
+    /// Runs a section, which leaves `run.json` and figures in `out/<section>`.
+    fn run(&self, section: &Section, seed: u64, flags: &[String], out: &Path) -> Result<()>;
+}
+
+/// Builds a chapter's release binary once and starts it for each run.
+#[derive(Debug)]
+pub struct ReleaseBinary<'a> {
+    workspace: &'a Workspace,
+    binary: Option<PathBuf>,
+}
+
+impl<'a> ReleaseBinary<'a> {
+    pub fn new(workspace: &'a Workspace) -> Self {
+        Self { workspace, binary: None }
+    }
+}
+
+impl Runner for ReleaseBinary<'_> {
+    fn prepare(&mut self, chapter: &str) -> Result<()> {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let build = Command::new(cargo)
+            .args(["build", "--release", "--package", chapter, "--bins", "--message-format=json-render-diagnostics"])
+            .current_dir(&self.workspace.root)
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot start cargo")?;
+        if !build.status.success() {
+            bail!("{chapter} does not build: see above");
+        }
+        let messages = String::from_utf8_lossy(&build.stdout);
+        let executable = messages.lines().rev().find_map(|line| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            message["executable"].as_str().map(PathBuf::from)
+        });
+        self.binary = Some(executable.with_context(|| format!("{chapter} has no binary: give it a src/main.rs"))?);
+        Ok(())
+    }
+
+    fn run(&self, section: &Section, seed: u64, flags: &[String], out: &Path) -> Result<()> {
+        let binary = self.binary.as_ref().context("a chapter is prepared before its sections run")?;
+        let seed = seed.to_string();
+        let run = Command::new(binary)
+            .args([section.name.as_str(), "--seed", &seed, "--no-progress", "--out"])
+            .arg(out)
+            .args(flags)
+            .current_dir(&self.workspace.root)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        if !run.status.success() {
+            let printed = String::from_utf8_lossy(&run.stdout);
+            bail!("{} with seed {seed} ended with {}; it had printed:\n{printed}", section.name, run.status);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+
+    fn metrics(list: &[f64], number: f64) -> BTreeMap<String, Metric> {
+        [("loss".into(), Metric::ByEpoch(list.to_vec())), ("acc".into(), Metric::Number(number))].into()
+    }
+
+    #[test]
+    fn medians_go_element_by_element() {
+        let runs = [metrics(&[3.0, 1.0], 0.5), metrics(&[1.0, 2.0], 0.7), metrics(&[2.0, 9.0], 0.6)];
+        assert_eq!(medians(&runs).unwrap(), metrics(&[2.0, 2.0], 0.6));
+        assert_eq!(medians(&runs[..2]).unwrap(), metrics(&[2.0, 1.5], 0.6));
+        assert_eq!(medians(&runs[..1]).unwrap(), runs[0]);
+    }
+
+    #[test]
+    fn runs_that_differ_in_shape_have_no_median() {
+        let error = medians(&[metrics(&[1.0], 0.5), metrics(&[1.0, 2.0], 0.5)]).unwrap_err().to_string();
+        assert!(error.contains("`loss`"), "{error}");
+        assert!(medians(&[metrics(&[1.0], 0.5), BTreeMap::new()]).is_err());
+    }
+
+    #[test]
+    fn builds_and_starts_a_chapters_binary() {
+        let fixture = Fixture::new();
+        fixture.write("Cargo.toml", "[workspace]\nmembers = [\"crates/demo\"]\nresolver = \"3\"\n");
+        fixture.write("crates/demo/Cargo.toml", "[package]\nname = \"demo\"\nedition = \"2024\"\n");
+        fixture.write("crates/demo/src/lib.rs", "");
+        fixture.write(
+            "crates/demo/src/main.rs",
+            r#"fn main() {
+                let arguments: Vec<String> = std::env::args().skip(1).collect();
+                if arguments[0] == "first" {
+                    let out = std::path::Path::new(&arguments[5]);
+                    std::fs::create_dir_all(out).unwrap();
+                    std::fs::write(out.join("arguments"), arguments.join(" ")).unwrap();
+                } else {
+                    println!("some words");
+                    std::process::exit(3);
+                }
+            }"#,
+        );
+        let section = |name: &str| Section { chapter: "demo".into(), name: name.into(), module: name.into() };
+        let out = fixture.workspace.root.join("out");
+        let mut runner = ReleaseBinary::new(&fixture.workspace);
+        runner.prepare("demo").unwrap();
+        runner.run(&section("first"), 43, &["--scale".into(), "book".into()], &out).unwrap();
+        let wanted = format!("first --seed 43 --no-progress --out {} --scale book", out.display());
+        assert_eq!(fixture.read("out/arguments"), wanted);
+        let error = runner.run(&section("other"), 43, &[], &out).unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && error.contains("some words"), "{error}");
+        assert!(runner.prepare("none").is_err());
+    }
+}
