@@ -51,7 +51,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Defining the model")?;
     let parameters = nb.parameters();
     let weights = Init::Randn { mean: 0.0, stdev: 0.01 };
-    let layer = Linear::with_init(2, 1, parameters.builder().pp("linear"), weights, Init::Const(0.0))?;
+    let layer = Linear::with_init(2, 1, &parameters.builder().pp("linear"), weights, Init::Const(0.0))?;
     let net = Sequential::new().add(layer.clone());
     for (name, parameter) in parameters.named() {
         nb.show(&name, parameter.as_tensor())?;

@@ -48,7 +48,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Initializing model parameters")?;
     let parameters = nb.parameters();
     let weights = Init::Randn { mean: 0.0, stdev: 0.01 };
-    let output = Linear::with_init(784, 10, parameters.builder().pp("output"), weights, Init::Const(0.0))?;
+    let output = Linear::with_init(784, 10, &parameters.builder().pp("output"), weights, Init::Const(0.0))?;
     let net = Sequential::new().add(Flatten).add(output); // (batch, 1, 28, 28) -> (batch, 784) -> (batch, 10)
     for (name, parameter) in parameters.named() {
         nb.say(format!("{name} {:?}", parameter.dims()))?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::hub::Hub;
 use super::idx::Idx;
@@ -121,13 +122,20 @@ impl Dataset for Images {
         if self.resize.is_some() {
             let mut resizer = Resizer::new();
             let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-            let mut target = Image::new(width as u32, height as u32, PixelType::U8);
+            let mut enlarged = vec![0; height * width];
             for &index in indices {
-                let size = (self.width as u32, self.height as u32);
-                let source = ImageRef::new(size.0, size.1, self.pixels(index), PixelType::U8)
+                let (from, to) = ((self.width as u32, self.height as u32), (width as u32, height as u32));
+                let source = TypedImageRef::<U8>::from_buffer(from.0, from.1, self.pixels(index));
+                let target = TypedImage::<U8>::from_buffer(to.0, to.1, &mut enlarged);
+                // Typed images: the untyped call compiles the resizing of every kind of pixel there is.
+                resizer
+                    .resize_typed(
+                        &source.map_err(candle_core::Error::wrap)?,
+                        &mut target.map_err(candle_core::Error::wrap)?,
+                        &options,
+                    )
                     .map_err(candle_core::Error::wrap)?;
-                resizer.resize(&source, &mut target, &options).map_err(candle_core::Error::wrap)?;
-                scale(target.buffer());
+                scale(&enlarged);
             }
         } else {
             indices.iter().for_each(|&index| scale(self.pixels(index)));

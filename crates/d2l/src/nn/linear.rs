@@ -6,6 +6,7 @@ use candle_nn::{Init, Module, VarBuilder};
 use crate::ops;
 
 /// A fully connected layer: `(…, inputs)` to `(…, outputs)` (section 3.3).
+#[doc(alias = "linreg")]
 #[derive(Debug, Clone)]
 pub struct Linear {
     weight: Tensor,
@@ -14,21 +15,21 @@ pub struct Linear {
 
 impl Linear {
     /// A layer with a bias, initialised as PyTorch does: weight and bias uniform within `±1/√inputs`.
-    pub fn new(inputs: usize, outputs: usize, parameters: VarBuilder) -> Result<Self> {
+    pub fn new(inputs: usize, outputs: usize, parameters: &VarBuilder) -> Result<Self> {
         let bound = 1.0 / (inputs as f64).sqrt();
         let init = Init::Uniform { lo: -bound, up: bound };
         Self::with_init(inputs, outputs, parameters, init, init)
     }
 
     /// A layer with a bias and chosen initial values: section 3.3 draws its weights from `N(0, 0.01²)`.
-    pub fn with_init(inputs: usize, outputs: usize, parameters: VarBuilder, weight: Init, bias: Init) -> Result<Self> {
+    pub fn with_init(inputs: usize, outputs: usize, parameters: &VarBuilder, weight: Init, bias: Init) -> Result<Self> {
         let weight = parameters.get_with_hints((outputs, inputs), "weight", weight)?;
         let bias = parameters.get_with_hints(outputs, "bias", bias)?;
         Ok(Self { weight, bias: Some(bias) })
     }
 
     /// A layer without a bias, initialised as [`Linear::new`].
-    pub fn no_bias(inputs: usize, outputs: usize, parameters: VarBuilder) -> Result<Self> {
+    pub fn no_bias(inputs: usize, outputs: usize, parameters: &VarBuilder) -> Result<Self> {
         let bound = 1.0 / (inputs as f64).sqrt();
         let weight = parameters.get_with_hints((outputs, inputs), "weight", Init::Uniform { lo: -bound, up: bound })?;
         Ok(Self { weight, bias: None })

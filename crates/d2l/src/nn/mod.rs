@@ -3,19 +3,27 @@
 //! Layers implement candle's [`Module`] or [`ModuleT`] and take their parameters from a [`candle_nn::VarBuilder`]; for
 //! training that builder comes from [`Parameters`].
 
+mod batch_norm;
+mod conv;
 mod dropout;
 mod embedding;
 mod flatten;
 mod layer_norm;
 mod linear;
 mod parameters;
+mod pool;
+mod recurrent;
 mod sequential;
 
+pub use batch_norm::{BatchNorm, is_buffer};
 pub use candle_nn::{Init, Module, ModuleT, VarBuilder};
+pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use parameters::Parameters;
+pub use pool::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, MaxPool2d};
+pub use recurrent::{Gru, Lstm, RecurrentConfig, Rnn};
 pub use sequential::Sequential;

@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
+use super::is_buffer;
 use crate::random::{self, Stream};
 
 /// The trainable parameters of a model, in the order in which its layers asked for them.
@@ -19,7 +20,7 @@ use crate::random::{self, Stream};
 /// use d2l::random::{Purpose, Random};
 ///
 /// let parameters = Parameters::new(Random::new(7).fork(Purpose::Initialization), &Device::Cpu);
-/// let layer = Linear::new(4, 3, parameters.builder().pp("output"))?;
+/// let layer = Linear::new(4, 3, &parameters.builder().pp("output"))?;
 /// assert_eq!(parameters.count(), 4 * 3 + 3);
 /// assert_eq!(parameters.named()[0].0, "output.weight");
 /// # Ok::<(), candle_core::Error>(())
@@ -46,19 +47,26 @@ impl Parameters {
         VarBuilder::from_backend(Box::new(self.clone()), DType::F32, self.device.clone())
     }
 
-    /// All parameters with their names, in the order of creation.
+    /// All parameters and buffers (such as the running statistics of batch normalisation) with their names, in the order
+    /// of creation: what a checkpoint holds.
     pub fn named(&self) -> Vec<(String, Var)> {
         self.lock().variables.clone()
     }
 
-    /// All parameters, in the order of creation.
+    /// The parameters that training changes, buffers left out, in the order of creation.
     pub fn variables(&self) -> Vec<Var> {
-        self.lock().variables.iter().map(|(_, variable)| variable.clone()).collect()
+        self.trained(Var::clone).collect()
     }
 
-    /// How many numbers the parameters hold.
+    /// How many numbers the trained parameters hold.
     pub fn count(&self) -> usize {
-        self.lock().variables.iter().map(|(_, variable)| variable.elem_count()).sum()
+        self.trained(|variable| variable.elem_count()).sum()
+    }
+
+    fn trained<R>(&self, each: impl Fn(&Var) -> R) -> impl Iterator<Item = R> {
+        let store = self.lock();
+        let trained = store.variables.iter().filter(|(name, _)| !is_buffer(name));
+        trained.map(|(_, variable)| each(variable)).collect::<Vec<_>>().into_iter()
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
@@ -97,6 +105,8 @@ impl SimpleBackend for Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::BatchNorm;
+    use crate::ops::BatchNormConfig;
     use crate::random::{Purpose, Random};
 
     const RANDOM: Init = candle_nn::init::DEFAULT_KAIMING_NORMAL;
@@ -122,6 +132,14 @@ mod tests {
         assert_eq!(parameters.variables().len(), 1);
         let error = builder.get((3, 2), "w").expect_err("another shape").to_string();
         assert!(error.contains("layer.w"), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn buffers_are_kept_and_not_trained() -> Result<()> {
+        let parameters = parameters(1);
+        BatchNorm::new(3, BatchNormConfig::default(), &parameters.builder().pp("norm"))?;
+        assert_eq!((parameters.named().len(), parameters.variables().len(), parameters.count()), (4, 2, 6));
         Ok(())
     }
 }

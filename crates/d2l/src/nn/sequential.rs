@@ -11,7 +11,7 @@ use candle_nn::ModuleT;
 /// use d2l::random::{Purpose, Random};
 ///
 /// let parameters = Parameters::new(Random::new(7).fork(Purpose::Initialization), &Device::Cpu);
-/// let net = Sequential::new().add(Flatten).add(Linear::new(6, 4, parameters.builder())?);
+/// let net = Sequential::new().add(Flatten).add(Linear::new(6, 4, &parameters.builder())?);
 /// let x = Tensor::zeros((5, 2, 3), DType::F32, &Device::Cpu)?;
 /// assert_eq!(net.forward_t(&x, false)?.dims(), [5, 4]);
 /// # Ok::<(), candle_core::Error>(())

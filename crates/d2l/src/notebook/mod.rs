@@ -256,7 +256,8 @@ impl Notebook {
     fn finish(mut self) -> Result<RunRecord> {
         self.record.seconds = self.started.elapsed().as_secs_f64();
         if !self.record.metrics.is_empty() {
-            let mut table = Table::new(["result", "value"]);
+            let sample = self.record.data == DataOrigin::Sample;
+            let mut table = Table::new(["result", if sample { "value (sample)" } else { "value" }]);
             for (name, metric) in &self.record.metrics {
                 table.row([name.clone(), metric.last().map_or("none".into(), significant)]);
             }

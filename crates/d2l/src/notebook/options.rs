@@ -24,7 +24,7 @@ pub struct Options {
     /// How large a run is [default: book, or laptop where the book's settings take long on a CPU]
     #[arg(long, global = true, value_enum)]
     pub scale: Option<Scale>,
-    /// Folder for figures and run.json, one folder a section inside it [default: runs/<chapter>]
+    /// Folder for figures and run.json, one folder a section inside it [default: runs/CHAPTER]
     #[arg(long, global = true, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Show no progress while training

@@ -150,7 +150,21 @@ pub(crate) fn matmul<T: Float>(
     out: &mut [T],
     threads: usize,
 ) -> Result<()> {
-    if !a.holds(m, k) || !b.holds(k, n) || out.len() < m * n {
+    matmul_strided((m, k, n), a, b, keep, out, n, threads)
+}
+
+/// [`matmul`] into an `out` whose rows start `out_stride` elements apart.
+pub(crate) fn matmul_strided<T: Float>(
+    (m, k, n): (usize, usize, usize),
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    keep: T,
+    out: &mut [T],
+    out_stride: usize,
+    threads: usize,
+) -> Result<()> {
+    let holds_out = out_stride >= n && (m == 0 || out.len() >= (m - 1) * out_stride + n);
+    if !a.holds(m, k) || !b.holds(k, n) || !holds_out {
         bail!("matmul: a buffer is too short for ({m}, {k}) x ({k}, {n})");
     }
     let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
@@ -163,7 +177,7 @@ pub(crate) fn matmul<T: Float>(
             k,
             out.as_mut_ptr(),
             1,
-            n as isize,
+            out_stride as isize,
             keep != T::zero(),
             a.values.as_ptr(),
             a.column_stride as isize,

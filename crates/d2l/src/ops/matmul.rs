@@ -92,7 +92,7 @@ impl<'a, T: Float> Operand<'a, T> {
     }
 }
 
-/// The products of `items` of the batch, added up for each result: `results[r]` lists its items.
+/// The products of the batch's items, added up for each result `r` over `results[r]`.
 fn products<T: Float>(
     (m, k, n): (usize, usize, usize),
     a: &Operand<T>,

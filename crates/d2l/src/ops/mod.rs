@@ -4,40 +4,65 @@
 //! a composition of candle operations whose gradients are right. One operation a file, each opening with the formula
 //! of its forward and its backward.
 
-// What `kernel::vectorized` calls gets its vector instructions only where it is inlined.
-#![allow(clippy::inline_always)]
-
 mod activation;
+mod avg_pool2d;
+mod batch_norm;
+mod channels;
+mod conv1d;
+mod conv2d;
+mod conv_transpose2d;
+mod convolution;
 mod cross_entropy;
 mod dropout;
 mod embedding;
+mod gru;
 mod indices;
 pub(crate) mod kernel;
 mod layer_norm;
 mod linear;
 mod loss;
+mod lstm;
 mod math;
 mod matmul;
-#[allow(dead_code)] // its part for the convolutions
+mod max_pool2d;
 mod memory;
+mod packed;
 pub(crate) mod parallel;
+mod pool;
+mod recurrence;
 mod reduce;
 mod reduction;
+mod rnn;
 pub(crate) mod row;
 mod scatter_add;
 mod softmax;
 mod top_k;
+mod upsample;
+mod windows;
+mod winograd;
 
 pub use activation::{gelu, gelu_tanh, relu, sigmoid, tanh};
+pub use avg_pool2d::{adaptive_avg_pool2d, avg_pool1d, avg_pool2d, global_avg_pool2d};
+pub use batch_norm::{BatchNormConfig, RunningStatistics, batch_norm};
+pub use conv_transpose2d::{ConvTranspose2dConfig, conv_transpose2d};
+pub use conv1d::{Conv1dConfig, conv1d};
+pub use conv2d::{Conv2dConfig, conv2d};
 pub use cross_entropy::{CrossEntropy, cross_entropy, cross_entropy_with};
 pub use dropout::dropout;
 pub use embedding::embedding;
+pub use gru::gru;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use loss::{binary_cross_entropy_with_logits, huber_loss, l1_loss, mse_loss, squared_loss};
+pub use lstm::lstm;
 pub use matmul::matmul;
+pub use max_pool2d::{adaptive_max_pool2d, max_pool1d, max_pool2d};
+pub use pool::{Pool1dConfig, Pool2dConfig};
+pub use recurrence::{RecurrentWeights, Steps};
 pub use reduce::{max, max_keepdim, mean, mean_keepdim, sum, sum_keepdim};
 pub use reduction::Reduction;
+pub use rnn::{RnnActivation, rnn};
 pub use scatter_add::scatter_add;
 pub use softmax::{log_softmax, masked_softmax, softmax};
 pub use top_k::{End, top_k};
+pub use upsample::{upsample_bilinear2d, upsample_nearest2d};

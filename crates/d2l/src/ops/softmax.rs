@@ -71,31 +71,45 @@ pub fn masked_softmax(x: &Tensor, valid_lens: Option<&Tensor>) -> Result<Tensor>
 
 /// Softmax along the middle axis of `x`, seen as `(outer, axis, inner)` with `slab = axis · inner`, into `out`.
 pub(crate) fn softmax_slabs<T: Elementary>(x: &[T], slab: usize, inner: usize, out: &mut [T]) {
+    if inner == 1 {
+        return softmax_rows(x, slab, out);
+    }
     for (x, out) in x.chunks_exact(slab).zip(out.chunks_exact_mut(slab)) {
-        if inner == 1 {
-            softmax_row(x, out);
-            continue;
-        }
         let (_, sums) = exp_columns(x, inner, out);
         out.chunks_exact_mut(inner).for_each(|out| row::update(out, [&sums], |p, [sum]| p / sum));
     }
 }
 
-/// Softmax of one contiguous row.
-fn softmax_row<T: Elementary>(x: &[T], out: &mut [T]) {
-    let (_, sum) = exp_row(x, out);
-    let scale = sum.recip();
-    row::update(out, [], |p, []| p * scale);
+/// Softmax of each row of `width` elements.
+fn softmax_rows<T: Elementary>(x: &[T], width: usize, out: &mut [T]) {
+    for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+        shift_row(x, out);
+    }
+    exp_and_scale(width, out);
 }
 
-/// `exp(x − m)` of a row into `out`; returns `m = max x` and the sum.
-fn exp_row<T: Elementary>(x: &[T], out: &mut [T]) -> (T, T) {
+/// `x − max x` into `out`; returns the maximum.
+fn shift_row<T: Elementary>(x: &[T], out: &mut [T]) -> T {
     let max = row::max(x);
-    row::map(out, [x], |[x]| math::exp(x - max));
-    (max, row::sum(out))
+    row::map(out, [x], |[x]| x - max);
+    max
 }
 
-/// [`exp_row`] for each column of `x`, `(axis, inner)`.
+/// The exponentials of shifted rows of `width` elements, divided by each row's sum.
+fn exp_and_scale<T: Elementary>(width: usize, rows: &mut [T]) {
+    exp(rows);
+    for row in rows.chunks_exact_mut(width) {
+        let scale = row::sum(row).recip();
+        row::update(row, [], |p, []| p * scale);
+    }
+}
+
+/// The exponentials of many rows in one loop, so that short ones are vectorised, too.
+fn exp<T: Elementary>(rows: &mut [T]) {
+    row::update(rows, [], |x, []| math::exp(x));
+}
+
+/// `exp(x − m)` of each column of `x`, `(axis, inner)`, into `out`; returns each column's `m = max x` and sum.
 fn exp_columns<T: Elementary>(x: &[T], inner: usize, out: &mut [T]) -> (Vec<T>, Vec<T>) {
     let (mut max, mut sums) = (vec![T::neg_infinity(); inner], vec![T::zero(); inner]);
     x.chunks_exact(inner).for_each(|x| row::update(&mut max, [x], |max, [x]| row::larger(max, x)));
@@ -115,15 +129,19 @@ pub(crate) fn log_sum_exp<T: Elementary>(x: &[T], slab: usize, inner: usize) -> 
     // Blocks of items by the work on `x`, not by the few results.
     let items = (parallel::BLOCK / slab).max(1);
     let blocks = parallel::collect(x.len().div_ceil(items * slab), items * slab, |block| {
-        let (mut results, mut scratch) = (Vec::with_capacity(items * inner), vec![T::zero(); slab]);
-        for x in x[block * items * slab..].chunks_exact(slab).take(items) {
-            if inner == 1 {
-                let (max, sum) = exp_row(x, &mut scratch);
-                results.push((max, sum.ln()));
-            } else {
-                let (max, sums) = exp_columns(x, inner, &mut scratch);
-                results.extend(max.into_iter().zip(sums.into_iter().map(T::ln)));
-            }
+        let x = &x[block * items * slab..];
+        let x = &x[..x.len().min(items * slab)];
+        let mut scratch = vec![T::zero(); x.len()];
+        if inner == 1 {
+            let rows = x.chunks_exact(slab).zip(scratch.chunks_exact_mut(slab));
+            let max: Vec<T> = rows.map(|(x, out)| shift_row(x, out)).collect();
+            exp(&mut scratch);
+            return max.into_iter().zip(scratch.chunks_exact(slab).map(|exp| row::sum(exp).ln())).collect();
+        }
+        let mut results = Vec::with_capacity(items * inner);
+        for (x, scratch) in x.chunks_exact(slab).zip(scratch.chunks_exact_mut(slab)) {
+            let (max, sums) = exp_columns(x, inner, scratch);
+            results.extend(max.into_iter().zip(sums.into_iter().map(T::ln)));
         }
         results
     });
@@ -239,10 +257,12 @@ impl MaskedSoftmaxOp {
     fn forward<T: Elementary>(&self, x: &[T], keys: usize) -> Vec<T> {
         let body = |first: usize, out: &mut [T]| {
             for (row, out) in (first..).zip(out.chunks_exact_mut(keys)) {
-                let len = self.lens[row];
-                out[len..].fill(if len == 0 { T::of((keys as f64).recip()) } else { T::zero() });
-                softmax_row(&x[row * keys..][..len], &mut out[..len]);
+                let (valid, masked) = out.split_at_mut(self.lens[row]);
+                // Where nothing counts, all are equal: exp 0.
+                masked.fill(if valid.is_empty() { T::zero() } else { T::neg_infinity() });
+                shift_row(&x[row * keys..][..valid.len()], valid);
             }
+            exp_and_scale(keys, out);
         };
         // SAFETY: each row is written, first its end and then its beginning.
         unsafe { parallel::rows(x.len(), keys, body) }

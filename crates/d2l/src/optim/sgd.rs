@@ -9,6 +9,7 @@ use crate::ops::kernel::Float;
 
 /// Stochastic gradient descent.
 #[doc(alias = "SGD")]
+#[doc(alias = "sgd")]
 pub type Sgd = Descent<SgdRule, 1>;
 
 /// The settings of [`Sgd`].

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle};
@@ -167,10 +166,7 @@ pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, PlotError> {
         let mut backend = BitMapBackend::with_buffer(&mut pixels, (fine_width, fine_height));
         paint(scene, f64::from(PNG_DENSITY * SUPERSAMPLING), &mut backend)?;
     }
-    let fine = images::Image::from_vec_u8(fine_width, fine_height, pixels, PixelType::U8x3).map_err(draw_error)?;
-    let mut image = images::Image::new(width, height, PixelType::U8x3);
-    let average = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box));
-    Resizer::new().resize(&fine, &mut image, &average).map_err(draw_error)?;
+    let averaged = averaged(&pixels, width as usize);
 
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
@@ -178,7 +174,24 @@ pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, PlotError> {
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Best);
     let mut writer = encoder.write_header().map_err(draw_error)?;
-    writer.write_image_data(image.buffer()).map_err(draw_error)?;
+    writer.write_image_data(&averaged).map_err(draw_error)?;
     writer.finish().map_err(draw_error)?;
     Ok(bytes)
+}
+
+/// The mean of each square of fine RGB pixels; a row of the result has `width` pixels.
+fn averaged(fine: &[u8], width: usize) -> Vec<u8> {
+    let side = SUPERSAMPLING as usize;
+    let mut averaged = Vec::with_capacity(fine.len() / (side * side));
+    for rows in fine.chunks_exact(width * side * 3 * side) {
+        for x in 0..width {
+            for channel in 0..3 {
+                let first = x * side * 3 + channel;
+                let square = (0..side * side).map(|i| first + i / side * (width * side * 3) + i % side * 3);
+                let sum: usize = square.map(|at| usize::from(rows[at])).sum();
+                averaged.push(((sum + side * side / 2) / (side * side)) as u8);
+            }
+        }
+    }
+    averaged
 }

@@ -1,0 +1,175 @@
+//! Convolutional layers, initialised uniformly in `±1 / √fan_in` as PyTorch does by default.
+
+use candle_core::{Result, Tensor};
+use candle_nn::{Init, Module, VarBuilder};
+
+use crate::ops::{self, Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig};
+
+/// The uniform distribution in `±1 / √fan_in`.
+fn uniform(fan_in: usize) -> Init {
+    let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
+    Init::Uniform { lo: -bound, up: bound }
+}
+
+/// A convolution over `(batch, in, length)`, `weight` of `(out, in / groups, kernel)` and `bias` of `(out)`.
+#[derive(Debug, Clone)]
+#[doc(alias = "nn.Conv1d")]
+pub struct Conv1d {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    config: Conv1dConfig,
+}
+
+impl Conv1d {
+    /// A layer with `weight` and `bias` of the builder.
+    pub fn new(inputs: usize, outputs: usize, kernel: usize, config: Conv1dConfig, vb: &VarBuilder) -> Result<Self> {
+        let layer = Self::without_bias(inputs, outputs, kernel, config, vb)?;
+        let fan_in = layer.weight.elem_count() / outputs.max(1);
+        let bias = vb.get_with_hints(outputs, "bias", uniform(fan_in))?;
+        Ok(Self { bias: Some(bias), ..layer })
+    }
+
+    /// A layer with `weight` only.
+    pub fn without_bias(
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        config: Conv1dConfig,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        let inputs = inputs / config.groups.max(1);
+        let weight = vb.get_with_hints((outputs, inputs, kernel), "weight", uniform(inputs * kernel))?;
+        Ok(Self { weight, bias: None, config })
+    }
+
+    /// `(out, in / groups, kernel)`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// `(out)`, where the layer has one.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+}
+
+impl Module for Conv1d {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::conv1d(x, &self.weight, self.bias.as_ref(), &self.config)
+    }
+}
+
+/// A convolution over `(batch, in, height, width)`, `weight` of `(out, in / groups, kernel height, kernel width)` and
+/// `bias` of `(out)`.
+#[derive(Debug, Clone)]
+#[doc(alias = "nn.Conv2d")]
+#[doc(alias = "Conv2D")]
+pub struct Conv2d {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    config: Conv2dConfig,
+}
+
+impl Conv2d {
+    /// A layer with `weight` and `bias` of the builder; `kernel` is `(height, width)`.
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        kernel: (usize, usize),
+        config: Conv2dConfig,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        let layer = Self::without_bias(inputs, outputs, kernel, config, vb)?;
+        let fan_in = layer.weight.elem_count() / outputs.max(1);
+        let bias = vb.get_with_hints(outputs, "bias", uniform(fan_in))?;
+        Ok(Self { bias: Some(bias), ..layer })
+    }
+
+    /// A layer with `weight` only, as before a batch normalisation.
+    pub fn without_bias(
+        inputs: usize,
+        outputs: usize,
+        kernel: (usize, usize),
+        config: Conv2dConfig,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        let inputs = inputs / config.groups.max(1);
+        let shape = (outputs, inputs, kernel.0, kernel.1);
+        let weight = vb.get_with_hints(shape, "weight", uniform(inputs * kernel.0 * kernel.1))?;
+        Ok(Self { weight, bias: None, config })
+    }
+
+    /// `(out, in / groups, kernel height, kernel width)`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// `(out)`, where the layer has one.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+}
+
+impl Module for Conv2d {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::conv2d(x, &self.weight, self.bias.as_ref(), &self.config)
+    }
+}
+
+/// A transposed convolution over `(batch, in, height, width)`, `weight` of `(in, out / groups, kernel height, kernel
+/// width)` and `bias` of `(out)`.
+#[derive(Debug, Clone)]
+#[doc(alias = "nn.ConvTranspose2d")]
+#[doc(alias = "Conv2DTranspose")]
+pub struct ConvTranspose2d {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    config: ConvTranspose2dConfig,
+}
+
+impl ConvTranspose2d {
+    /// A layer with `weight` and `bias` of the builder; `kernel` is `(height, width)`.
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        kernel: (usize, usize),
+        config: ConvTranspose2dConfig,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        let layer = Self::without_bias(inputs, outputs, kernel, config, vb)?;
+        let fan_in = layer.weight.elem_count() / inputs.max(1);
+        let bias = vb.get_with_hints(outputs, "bias", uniform(fan_in))?;
+        Ok(Self { bias: Some(bias), ..layer })
+    }
+
+    /// A layer with `weight` only.
+    pub fn without_bias(
+        inputs: usize,
+        outputs: usize,
+        kernel: (usize, usize),
+        config: ConvTranspose2dConfig,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        let outputs = outputs / config.groups.max(1);
+        let shape = (inputs, outputs, kernel.0, kernel.1);
+        // PyTorch counts the second axis of the weight as its fan-in here too.
+        let weight = vb.get_with_hints(shape, "weight", uniform(outputs * kernel.0 * kernel.1))?;
+        Ok(Self { weight, bias: None, config })
+    }
+
+    /// `(in, out / groups, kernel height, kernel width)`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// `(out)`, where the layer has one.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+}
+
+impl Module for ConvTranspose2d {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        ops::conv_transpose2d(x, &self.weight, self.bias.as_ref(), &self.config)
+    }
+}
