@@ -19,7 +19,10 @@ impl Notebook {
     pub fn training(&mut self, name: &str, history: &History) -> Result<()> {
         let mut table = Table::new(["epoch", "train loss", "train acc", "test acc"]);
         let last = history.epochs.len() as f64;
-        let chart = Chart::new().x_label("epoch").x_range(1.0..last.max(2.0)).y_range(0.3..0.9);
+        // The book's range, wider where a curve leaves it.
+        let shown = [history.train_loss(), history.train_accuracy(), history.test_accuracy()].concat();
+        let (low, high) = shown.iter().fold((0.3f64, 0.9f64), |(low, high), &y| (low.min(y), high.max(y)));
+        let chart = Chart::new().x_label("epoch").x_range(1.0..last.max(2.0)).y_range(low..high);
         let mut animator = Animator::new(chart, ["train loss", "train acc", "test acc"]);
         for epoch in &history.epochs {
             let share = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
