@@ -31,7 +31,7 @@ use crate::random::{self, Purpose, Random, Stream};
 #[doc(hidden)]
 pub use chapter::run_with;
 pub use chapter::{Chapter, Section};
-pub use driver::Invocation;
+pub use driver::{Invocation, exit_code, threads};
 pub use mimalloc::MiMalloc as Allocator;
 pub use options::{DeviceChoice, Options, positive};
 pub use progress::TrainingProgress;
@@ -66,7 +66,7 @@ impl Notebook {
                 seed: options.seed,
                 scale,
                 device: options.device.to_string(),
-                threads: driver::threads(options),
+                threads: driver::threads(options.threads),
                 data: DataOrigin::None,
                 config: serde_json::Value::Null,
                 metrics: BTreeMap::new(),
