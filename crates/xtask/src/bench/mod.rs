@@ -24,7 +24,7 @@ use crate::run::build_release;
 pub use page::weave_page;
 
 use machine::Machine;
-use measure::{Plan, Row, geometric_mean, measure};
+use measure::{Plan, geometric_mean, measure};
 use record::Record;
 use worker::{LineWorker, Process};
 
