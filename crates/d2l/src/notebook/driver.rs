@@ -21,7 +21,9 @@ macro_rules! chapter_main {
 /// `threads` (as [`threads`](crate::notebook::threads) gives) and `run`, to an `ExitCode`.
 ///
 /// Before any thread starts it sets the number of threads that candle and rayon read, which candle otherwise asks the
-/// system for at each matrix product, and an allocator that keeps large buffers instead of mapping them anew each step.
+/// system for at each matrix product; it tells candle's own threads to sleep when they have nothing to do, since they
+/// would wait on the cores that the kernels of [`ops`](crate::ops) compute on; and its allocator keeps large buffers
+/// instead of mapping them anew each step.
 #[macro_export]
 macro_rules! program_main {
     ($invocation:expr) => {
@@ -37,7 +39,11 @@ macro_rules! program_main {
             #[allow(unsafe_code)]
             unsafe {
                 std::env::set_var("RAYON_NUM_THREADS", invocation.threads().to_string());
+                if std::env::var_os("CANDLE_BARRIER_POOL_SPIN_LIMIT").is_none() {
+                    std::env::set_var("CANDLE_BARRIER_POOL_SPIN_LIMIT", "0");
+                }
             }
+            $crate::notebook::Allocator::keep_freed_memory();
             invocation.run()
         }
     };
