@@ -1,7 +1,7 @@
 //! The table of workloads, and what a step of training is in each.
 
 use d2l::nn::{Gru, Lstm, Parameters, RecurrentConfig, Rnn, Sequential, VarBuilder};
-use d2l::ops::{Reduction, RnnActivation, cross_entropy};
+use d2l::ops::{Reduction, RnnActivation, backward, cross_entropy};
 use d2l::optim::{Adam, Optimizer, Sgd, clip_gradients};
 use d2l::prelude::*;
 use d2l::random::{self, Purpose, Random, Stream};
@@ -73,9 +73,7 @@ pub const WORKLOADS: &[Workload] = &[
         build: |random| classifier(random, (16, 224), 0.01, |vb, random| vgg(&narrower(VGG_11, 4), vb, random)),
     },
     Workload {
-        name: "nin",
-        about: "NiN, 224×224, batch 16",
-        build: |random| classifier(random, (16, 224), 0.01, nin),
+        name: "nin", about: "NiN, 224×224, batch 16", build: |random| classifier(random, (16, 224), 0.01, nin)
     },
     Workload {
         name: "googlenet",
@@ -211,7 +209,7 @@ fn classifier(
     let mut optimizer = Sgd::new(variables.clone(), learning_rate);
     Ok(Training::new(&variables, move || {
         let loss = cross_entropy(&net.forward_t(&images, true)?, &labels, Reduction::Mean)?;
-        optimizer.step(&loss.backward()?)?;
+        optimizer.step(&backward(&loss)?)?;
         Ok(loss)
     }))
 }
@@ -238,7 +236,7 @@ fn language_model(random: &mut Random, net: impl LanguageModel + 'static, variab
         let (logits, next) = net.forward(&inputs, &state)?; // (steps · batch, vocabulary)
         state = next.iter().map(Tensor::detach).collect();
         let loss = cross_entropy(&logits, &labels.t()?.flatten_all()?, Reduction::Mean)?;
-        let mut grads = loss.backward()?;
+        let mut grads = backward(&loss)?;
         clip_gradients(&mut grads, &variables, 1.0)?;
         optimizer.step(&grads)?;
         Ok(loss)
@@ -270,7 +268,7 @@ where
         let inputs = Tensor::cat(&[&begin, &target.narrow(1, 0, steps - 1)?], 1)?;
         let logits = net.forward(&source, &inputs, &source_lens, Some(&mut dropout))?; // (batch, steps, vocabulary)
         let loss = masked_cross_entropy(&logits, &target, &target_lens)?.sum_all()?;
-        let mut grads = loss.backward()?;
+        let mut grads = backward(&loss)?;
         clip_gradients(&mut grads, &variables, 1.0)?;
         optimizer.step(&grads)?;
         Ok(loss)

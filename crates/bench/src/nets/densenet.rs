@@ -1,7 +1,7 @@
 //! DenseNet (section 7.7; Huang et al., 2017): each convolution sees the outputs of all before it.
 
 use d2l::nn::{AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Sequential, VarBuilder};
-use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig};
+use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, concat};
 use d2l::prelude::*;
 
 /// Batch normalisation, with the ReLU after it in the same pass.
@@ -12,9 +12,13 @@ fn rectified_norm(channels: usize, vb: &VarBuilder) -> Result<BatchNorm> {
 /// Normalisation, ReLU and a 3×3 convolution: `(batch, inputs, h, w)` to `(batch, outputs, h, w)`.
 pub fn conv_block(inputs: usize, outputs: usize, vb: &VarBuilder) -> Result<Sequential> {
     let same = Conv2dConfig { padding: (1, 1), ..Conv2dConfig::default() };
-    Ok(Sequential::new()
-        .add(rectified_norm(inputs, &vb.pp("norm"))?)
-        .add(Conv2d::new(inputs, outputs, (3, 3), same, &vb.pp("conv"))?))
+    Ok(Sequential::new().add(rectified_norm(inputs, &vb.pp("norm"))?).add(Conv2d::new(
+        inputs,
+        outputs,
+        (3, 3),
+        same,
+        &vb.pp("conv"),
+    )?))
 }
 
 /// Convolutions that each append `growth` channels to what they read.
@@ -34,7 +38,7 @@ impl ModuleT for DenseBlock {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         self.convolutions.iter().try_fold(x.clone(), |x, block| {
             let y = block.forward_t(&x, train)?; // (batch, growth, h, w)
-            Tensor::cat(&[x, y], 1)
+            concat(&[x, y], 1)
         })
     }
 }

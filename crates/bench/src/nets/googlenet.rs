@@ -1,7 +1,7 @@
 //! GoogLeNet (section 7.4; Szegedy et al., 2015): blocks that look through windows of several sizes at once.
 
 use d2l::nn::{Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Sequential, VarBuilder};
-use d2l::ops::{Conv2dConfig, Pool2dConfig, relu};
+use d2l::ops::{Conv2dConfig, Pool2dConfig, concat, relu};
 use d2l::prelude::*;
 
 /// Four paths side by side, whose channels are put together: 1×1; 1×1 then 3×3; 1×1 then 5×5; pooling then 1×1.
@@ -45,7 +45,7 @@ impl Module for Inception {
         let path2 = relu(&self.path2.1.forward(&relu(&self.path2.0.forward(x)?)?)?)?;
         let path3 = relu(&self.path3.1.forward(&relu(&self.path3.0.forward(x)?)?)?)?;
         let path4 = relu(&self.path4.1.forward(&self.path4.0.forward(x)?)?)?;
-        Tensor::cat(&[path1, path2, path3, path4], 1)
+        concat(&[path1, path2, path3, path4], 1)
     }
 }
 

@@ -3,7 +3,7 @@
 //! `r = σ(…)`, `z = σ(…)`, `h̃ = tanh(w_xh x + w_hh (r ⊙ h) + b_h)`, `h ← z ⊙ h + (1 − z) ⊙ h̃`. Here the reset gate
 //! applies before the product, as in the book; the layer `Gru` applies it after.
 
-use d2l::ops::{sigmoid, tanh};
+use d2l::ops::{concat, sigmoid, tanh};
 use d2l::prelude::*;
 use d2l::random::Stream;
 
@@ -50,6 +50,6 @@ impl LanguageModel for GruScratch {
             h = ((&z * &h)? + (z.affine(-1.0, 1.0)? * candidate)?)?; // z ⊙ h + (1 − z) ⊙ h̃
             logits.push(self.output.forward(&h)?); // (batch, vocabulary)
         }
-        Ok((Tensor::cat(&logits, 0)?, vec![h])) // (steps · batch, vocabulary)
+        Ok((concat(&logits, 0)?, vec![h])) // (steps · batch, vocabulary)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `i`, `f`, `o = σ(…)`, `c̃ = tanh(…)`, `c ← f ⊙ c + i ⊙ c̃`, `h ← o ⊙ tanh c`.
 
-use d2l::ops::{sigmoid, tanh};
+use d2l::ops::{concat, sigmoid, tanh};
 use d2l::prelude::*;
 use d2l::random::Stream;
 
@@ -53,6 +53,6 @@ impl LanguageModel for LstmScratch {
             h = (o * tanh(&c)?)?;
             logits.push(self.output.forward(&h)?); // (batch, vocabulary)
         }
-        Ok((Tensor::cat(&logits, 0)?, vec![h, c])) // (steps · batch, vocabulary)
+        Ok((concat(&logits, 0)?, vec![h, c])) // (steps · batch, vocabulary)
     }
 }

@@ -1,7 +1,7 @@
 //! ResNet-18 (section 7.6; He et al., 2016): blocks that learn what to add to their input.
 
 use d2l::nn::{BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Sequential, VarBuilder};
-use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, relu};
+use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, add_relu};
 use d2l::prelude::*;
 
 /// Two 3×3 convolutions with batch normalisation, added to the block's input.
@@ -43,15 +43,18 @@ impl ModuleT for Residual {
             Some(conv) => conv.forward(x)?,
             None => x.clone(),
         };
-        relu(&(y + x)?)
+        add_relu(&y, &x)
     }
 }
 
 /// Two residual blocks, of which the first may halve the image.
 pub fn resnet_block(inputs: usize, outputs: usize, stride: usize, vb: &VarBuilder) -> Result<Sequential> {
-    Ok(Sequential::new()
-        .add(Residual::new(inputs, outputs, stride, &vb.pp("residual1"))?)
-        .add(Residual::new(outputs, outputs, 1, &vb.pp("residual2"))?))
+    Ok(Sequential::new().add(Residual::new(inputs, outputs, stride, &vb.pp("residual1"))?).add(Residual::new(
+        outputs,
+        outputs,
+        1,
+        &vb.pp("residual2"),
+    )?))
 }
 
 /// From images `(batch, 1, 96, 96)` to logits `(batch, 10)`.

@@ -1,6 +1,6 @@
 //! A recurrent net from tensors and autograd (section 8.5).
 
-use d2l::ops::{linear, tanh};
+use d2l::ops::{add, concat, linear, tanh};
 use d2l::prelude::*;
 use d2l::random::{self, Stream};
 
@@ -25,7 +25,7 @@ impl Affine {
 
     /// `(batch, inputs)` and `(batch, hidden)` to `(batch, hidden)`.
     pub fn forward(&self, x: &Tensor, h: &Tensor) -> Result<Tensor> {
-        linear(x, &self.w_x, Some(&self.b))? + linear(h, &self.w_h, None)?
+        add(&linear(x, &self.w_x, Some(&self.b))?, &linear(h, &self.w_h, None)?)
     }
 
     /// The parameters.
@@ -99,6 +99,6 @@ impl LanguageModel for RnnScratch {
             h = tanh(&self.hidden.forward(&inputs.get(t)?, &h)?)?; // (batch, hidden)
             logits.push(self.output.forward(&h)?); // (batch, vocabulary)
         }
-        Ok((Tensor::cat(&logits, 0)?, vec![h])) // (steps · batch, vocabulary)
+        Ok((concat(&logits, 0)?, vec![h])) // (steps · batch, vocabulary)
     }
 }
