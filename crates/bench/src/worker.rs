@@ -56,7 +56,13 @@ pub fn time_steps(training: &mut Training, steps: usize) -> Result<Round> {
 ///
 /// # Errors
 /// Where a line is not a number of steps, a step fails, or an answer cannot be written.
-pub fn serve(workload: &Workload, seed: u64, threads: usize, input: impl BufRead, mut output: impl Write) -> Result<()> {
+pub fn serve(
+    workload: &Workload,
+    seed: u64,
+    threads: usize,
+    input: impl BufRead,
+    mut output: impl Write,
+) -> Result<()> {
     let start_mb = peak_mb();
     let mut training = workload.training(seed)?;
     let mut answer = |line: String| -> Result<()> {

@@ -73,9 +73,7 @@ pub const WORKLOADS: &[Workload] = &[
         build: |random| classifier(random, (16, 224), 0.01, |vb, random| vgg(&narrower(VGG_11, 4), vb, random)),
     },
     Workload {
-        name: "nin",
-        about: "NiN, 224×224, batch 16",
-        build: |random| classifier(random, (16, 224), 0.01, nin),
+        name: "nin", about: "NiN, 224×224, batch 16", build: |random| classifier(random, (16, 224), 0.01, nin)
     },
     Workload {
         name: "googlenet",

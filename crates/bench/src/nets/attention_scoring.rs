@@ -16,12 +16,7 @@ pub struct AdditiveAttention {
 
 impl AdditiveAttention {
     /// Attention through `hidden` units.
-    pub fn new(
-        (query_size, key_size): (usize, usize),
-        hidden: usize,
-        dropout: f64,
-        vb: &VarBuilder,
-    ) -> Result<Self> {
+    pub fn new((query_size, key_size): (usize, usize), hidden: usize, dropout: f64, vb: &VarBuilder) -> Result<Self> {
         Ok(Self {
             w_q: Linear::no_bias(query_size, hidden, &vb.pp("w_q"))?,
             w_k: Linear::no_bias(key_size, hidden, &vb.pp("w_k"))?,

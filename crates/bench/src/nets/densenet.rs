@@ -12,9 +12,13 @@ fn rectified_norm(channels: usize, vb: &VarBuilder) -> Result<BatchNorm> {
 /// Normalisation, ReLU and a 3×3 convolution: `(batch, inputs, h, w)` to `(batch, outputs, h, w)`.
 pub fn conv_block(inputs: usize, outputs: usize, vb: &VarBuilder) -> Result<Sequential> {
     let same = Conv2dConfig { padding: (1, 1), ..Conv2dConfig::default() };
-    Ok(Sequential::new()
-        .add(rectified_norm(inputs, &vb.pp("norm"))?)
-        .add(Conv2d::new(inputs, outputs, (3, 3), same, &vb.pp("conv"))?))
+    Ok(Sequential::new().add(rectified_norm(inputs, &vb.pp("norm"))?).add(Conv2d::new(
+        inputs,
+        outputs,
+        (3, 3),
+        same,
+        &vb.pp("conv"),
+    )?))
 }
 
 /// Convolutions that each append `growth` channels to what they read.

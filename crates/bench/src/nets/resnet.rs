@@ -49,9 +49,12 @@ impl ModuleT for Residual {
 
 /// Two residual blocks, of which the first may halve the image.
 pub fn resnet_block(inputs: usize, outputs: usize, stride: usize, vb: &VarBuilder) -> Result<Sequential> {
-    Ok(Sequential::new()
-        .add(Residual::new(inputs, outputs, stride, &vb.pp("residual1"))?)
-        .add(Residual::new(outputs, outputs, 1, &vb.pp("residual2"))?))
+    Ok(Sequential::new().add(Residual::new(inputs, outputs, stride, &vb.pp("residual1"))?).add(Residual::new(
+        outputs,
+        outputs,
+        1,
+        &vb.pp("residual2"),
+    )?))
 }
 
 /// From images `(batch, 1, 96, 96)` to logits `(batch, 10)`.
