@@ -1,4 +1,4 @@
-//! Network in network (section 7.3; Lin et al., 2013): a small perceptron at each pixel, and no linear layer at the end.
+//! Network in network (section 7.3; Lin et al., 2013): a perceptron at each pixel, and no linear layer at the end.
 
 use d2l::nn::{Conv2d, Dropout, Flatten, GlobalAvgPool2d, MaxPool2d, Sequential, VarBuilder};
 use d2l::ops::{Conv2dConfig, Pool2dConfig, relu};

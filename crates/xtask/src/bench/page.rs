@@ -126,11 +126,16 @@ mod tests {
         assert!(problems(&fixture, Mode::Check).is_empty(), "nothing recorded, nothing shown");
         record().write(&fixture.workspace).unwrap();
         let found = problems(&fixture, Mode::Check);
-        assert!(found.len() == 1 && found[0].starts_with("notebooks-md/performance.md:2: the table is not"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with("notebooks-md/performance.md:2: the table is not"),
+            "{found:?}"
+        );
         assert!(problems(&fixture, Mode::Write).is_empty());
         let page = fixture.read("notebooks-md/performance.md");
         assert!(page.contains("| MLP, batch 256 | 2.00 | 4.00 | 0.50 | 0.45 to 0.61 | 40 | – |\n"), "{page}");
-        assert!(page.contains("Recorded on 2026-11-24 on Some CPU (2 cores, 2 threads used), Linux, with rustc 1.99.0"));
+        assert!(
+            page.contains("Recorded on 2026-11-24 on Some CPU (2 cores, 2 threads used), Linux, with rustc 1.99.0")
+        );
         assert!(page.contains("ratios: **0.50**. Of PyTorch's memory, Python and its libraries take 300 MB"));
         assert!(page.starts_with("# Speed\n<!-- bench -->\n") && page.ends_with("<!-- /bench -->\nWords.\n"));
         assert!(problems(&fixture, Mode::Check).is_empty());
