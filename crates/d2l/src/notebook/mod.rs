@@ -3,6 +3,8 @@
 //! [`Notebook::cell`] opens a cell; the code from there to the next cell is that cell's code on the section's page, and
 //! what is printed and drawn until then is its output.
 
+#[allow(unsafe_code)] // an allocator is unsafe by its nature
+mod allocator;
 mod chapter;
 mod driver;
 mod fingerprint;
@@ -28,11 +30,12 @@ use crate::nn::Parameters;
 use crate::plot::Figure;
 use crate::random::{self, Purpose, Random, Stream};
 
+pub use allocator::Allocator;
 #[doc(hidden)]
 pub use chapter::run_with;
 pub use chapter::{Chapter, Section};
-pub use driver::Invocation;
-pub use mimalloc::MiMalloc as Allocator;
+pub use driver::{Invocation, exit_code, threads};
+
 pub use options::{DeviceChoice, Options, positive};
 pub use progress::TrainingProgress;
 pub use record::{CellRecord, DataOrigin, FigureRecord, Metric, RunRecord};
@@ -66,7 +69,7 @@ impl Notebook {
                 seed: options.seed,
                 scale,
                 device: options.device.to_string(),
-                threads: driver::threads(options),
+                threads: driver::threads(options.threads),
                 data: DataOrigin::None,
                 config: serde_json::Value::Null,
                 metrics: BTreeMap::new(),
