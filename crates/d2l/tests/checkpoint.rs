@@ -238,7 +238,7 @@ fn saving_again_replaces_the_file() -> TestResult {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Whatever stands in a file, reading it is an answer or an error, and the model is whole.
     #[test]

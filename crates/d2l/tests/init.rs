@@ -1,9 +1,7 @@
 //! Initialisers: bounds, moments, and that they go where they are asked to.
 
 use candle_core::{Device, Result, Tensor};
-use d2l::nn::{
-    BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, Init, Linear, Parameters, init,
-};
+use d2l::nn::{BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, Init, Linear, Parameters, init};
 use d2l::ops::{BatchNormConfig, Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig};
 use d2l::random::{Purpose, Random};
 
@@ -93,7 +91,8 @@ fn an_initialiser_that_fails_changes_nothing() -> Result<()> {
     let parameters = parameters(1);
     let layer = Linear::new(4, 3, &parameters.builder())?;
     let before = layer.weight().to_vec2::<f32>()?;
-    let error = parameters.initialize(|_, shape| Ok(Some(init::xavier_uniform(shape)?))).expect_err("a bias has no fans");
+    let error =
+        parameters.initialize(|_, shape| Ok(Some(init::xavier_uniform(shape)?))).expect_err("a bias has no fans");
     assert!(error.to_string().contains("[3]"), "{error}");
     assert_eq!(layer.weight().to_vec2::<f32>()?, before);
     Ok(())

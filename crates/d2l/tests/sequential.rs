@@ -82,9 +82,11 @@ fn the_summary_shows_each_layer_with_its_shape_and_parameters() -> Result<()> {
 fn the_summary_prints_as_a_table() -> Result<()> {
     let parameters = parameters();
     let hidden = Linear::new(20, 256, &parameters.builder().pp("hidden"))?;
-    let net = Sequential::new()
-        .add(Sequential::new().add(hidden).add(ops::relu))
-        .add(Linear::new(256, 10, &parameters.builder().pp("output"))?);
+    let net = Sequential::new().add(Sequential::new().add(hidden).add(ops::relu)).add(Linear::new(
+        256,
+        10,
+        &parameters.builder().pp("output"),
+    )?);
     let expected = "\
 layer  type        output shape  parameters
 -----  ----------  ------------  ----------
@@ -97,7 +99,10 @@ input              [2, 20]
 total                                 7,946
 ";
     assert_eq!(net.summary((2, 20), &Device::Cpu)?.to_string(), expected);
-    assert_eq!(net.to_string(), "Sequential(\n  (0): Sequential(\n    (0): Linear\n    (1): relu\n  )\n  (1): Linear\n)");
+    assert_eq!(
+        net.to_string(),
+        "Sequential(\n  (0): Sequential(\n    (0): Linear\n    (1): relu\n  )\n  (1): Linear\n)"
+    );
     Ok(())
 }
 

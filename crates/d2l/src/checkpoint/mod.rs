@@ -49,7 +49,7 @@ impl Checkpoint {
     /// A checkpoint of these tensors; of two with the same name, the later one.
     pub fn new<N: Into<String>>(tensors: impl IntoIterator<Item = (N, Tensor)>) -> Self {
         let tensors = tensors.into_iter().map(|(name, tensor)| (name.into(), tensor)).collect();
-        Self { tensors, ..Self::default() }
+        Self { tensors, origin: "a checkpoint in memory".into(), ..Self::default() }
     }
 
     /// Adds metadata, such as `("epoch", 3)`.
@@ -155,7 +155,7 @@ pub fn load_list(path: impl AsRef<Path>, device: &Device) -> Result<Vec<Tensor>,
 /// # Errors
 /// As [`Checkpoint::save`].
 pub fn save_map(path: impl AsRef<Path>, tensors: &BTreeMap<String, Tensor>) -> Result<(), CheckpointError> {
-    Checkpoint { tensors: tensors.clone(), ..Checkpoint::default() }.save(path)
+    Checkpoint::new(tensors.clone()).save(path)
 }
 
 /// Loads all tensors of a file onto `device` by name.
