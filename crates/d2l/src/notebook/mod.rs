@@ -35,8 +35,7 @@ pub use allocator::Allocator;
 pub use chapter::run_with;
 pub use chapter::{Chapter, Section};
 pub use driver::{Invocation, exit_code, threads};
-
-pub use options::{DeviceChoice, Options, positive};
+pub use options::{DeviceChoice, Options, positive, probability};
 pub use progress::TrainingProgress;
 pub use record::{CellRecord, DataOrigin, FigureRecord, Metric, RunRecord};
 pub use scale::{Hyperparameters, Scale};
@@ -140,6 +139,17 @@ impl Notebook {
         Ok(())
     }
 
+    /// Writes a file of the run, such as predictions to hand in, and says where. Readers see the old or the new file,
+    /// never a part.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write(&mut self, file: &str, content: &[u8]) -> Result<()> {
+        let path = self.folder.join(file);
+        write_whole(&path, content)?;
+        self.print(&format!("[file: {}]\n", path.display()))
+    }
+
     /// Keeps a result by its name: a number, or one for each epoch.
     ///
     /// # Errors
@@ -206,23 +216,54 @@ impl Notebook {
     /// # Errors
     /// Where files are damaged.
     pub fn fashion_mnist(&mut self) -> Result<FashionMnist> {
+        let notice = "Fashion-MNIST could not be had, so this run uses the 6,000 training and 1,000 test images that come \
+                      with the repository, and its results are worse than the book's.";
+        self.full_or_sample(FashionMnist::fetch, FashionMnist::sample, notice)
+    }
+
+    /// The training and the test file of section 4.10: the reader's `own` where given, else the published ones; at smoke
+    /// scale or, with a notice, where those cannot be had, files of invented houses.
+    ///
+    /// # Errors
+    /// Where a setting of the hub in the environment means nothing.
+    pub fn house_prices(&mut self, own: Option<[PathBuf; 2]>) -> Result<[PathBuf; 2]> {
+        if let Some(files) = own {
+            self.record.data = DataOrigin::Full;
+            return Ok(files);
+        }
+        let sample = |part| {
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(format!("../../data/samples/house_prices/kaggle_house_pred_{part}.csv"))
+        };
+        self.full_or_sample(
+            |hub| Ok([hub.fetch("kaggle_house_train")?, hub.fetch("kaggle_house_test")?]),
+            || Ok(["train", "test"].map(sample)),
+            "the house prices could not be had, so this run uses 240 training and 120 test houses that are invented: its \
+             results say nothing of real houses, and its submission.csv is not for Kaggle.",
+        )
+    }
+
+    /// A set from the hub; its sample at smoke scale or, with a notice, where the set cannot be had.
+    fn full_or_sample<T>(
+        &mut self,
+        full: impl FnOnce(&Hub) -> Result<T>,
+        sample: impl FnOnce() -> Result<T>,
+        notice: &str,
+    ) -> Result<T> {
         if self.scale() == Scale::Smoke {
             self.record.data = DataOrigin::Sample;
-            return FashionMnist::sample();
+            return sample();
         }
         let hub = Hub::from_env()?.with_listener(progress::downloads(self.progress));
-        match FashionMnist::fetch(&hub) {
+        match full(&hub) {
             Ok(set) => {
                 self.record.data = DataOrigin::Full;
                 Ok(set)
             }
             Err(reason) => {
                 self.record.data = DataOrigin::Sample;
-                self.notice(&format!(
-                    "SAMPLE DATA: Fashion-MNIST could not be had, so this run uses the 6,000 training and 1,000 test \
-                     images that come with the repository, and its results are worse than the book's.\n{reason:#}"
-                ))?;
-                FashionMnist::sample()
+                self.notice(&format!("SAMPLE DATA: {notice}\n{reason:#}"))?;
+                sample()
             }
         }
     }

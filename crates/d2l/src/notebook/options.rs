@@ -58,6 +58,15 @@ pub fn positive(text: &str) -> Result<f64, String> {
     if number.is_finite() && number > 0.0 { Ok(number) } else { Err("must be above zero".to_string()) }
 }
 
+/// Parses a number from 0 to 1: for dropout, as `#[arg(value_parser = probability)]`.
+///
+/// # Errors
+/// Where the text is no number, or one outside of that range.
+pub fn probability(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("must be from 0 to 1".to_string()) }
+}
+
 /// A device as named on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceChoice {

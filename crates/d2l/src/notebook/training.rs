@@ -17,6 +17,19 @@ impl Notebook {
     /// # Errors
     /// Where the figure cannot be written or the metrics were given before.
     pub fn training(&mut self, name: &str, history: &History) -> Result<()> {
+        self.show_training(name, "", history)
+    }
+
+    /// [`Notebook::training`] for one of several trainings of a section, such as `scratch`: the figure is
+    /// `training-curve-scratch`, the metrics are `train_loss_scratch` and so on.
+    ///
+    /// # Errors
+    /// As [`Notebook::training`].
+    pub fn training_of(&mut self, which: &str, history: &History) -> Result<()> {
+        self.show_training(&format!("training-curve-{which}"), &format!("_{which}"), history)
+    }
+
+    fn show_training(&mut self, name: &str, suffix: &str, history: &History) -> Result<()> {
         let mut table = Table::new(["epoch", "train loss", "train acc", "test acc"]);
         let last = history.epochs.len() as f64;
         // The book's range, wider where a curve leaves it.
@@ -40,9 +53,9 @@ impl Notebook {
             self.print(&plot::terminal(&chart)?)?;
         }
         self.figure(name, "Training loss, training accuracy and test accuracy by epoch", chart)?;
-        self.metric("train_loss", history.train_loss())?;
-        self.metric("train_acc", history.train_accuracy())?;
-        self.metric("test_acc", history.test_accuracy())?;
+        self.metric(&format!("train_loss{suffix}"), history.train_loss())?;
+        self.metric(&format!("train_acc{suffix}"), history.train_accuracy())?;
+        self.metric(&format!("test_acc{suffix}"), history.test_accuracy())?;
         self.record.examples_per_second = Some(history.examples_per_second());
         Ok(())
     }

@@ -41,6 +41,16 @@ pub struct Diverged {
     pub loss: f64,
 }
 
+impl Diverged {
+    /// The loss itself where it is finite; epoch and step count from 1.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub fn check(loss: f64, epoch: usize, step: usize) -> Result<f64, Self> {
+        if loss.is_finite() { Ok(loss) } else { Err(Self { epoch, step, loss }) }
+    }
+}
+
 /// Trains for one epoch (section 3.6): `loss` gives each example's loss from `(scores, labels)`.
 ///
 /// # Errors
@@ -61,9 +71,7 @@ pub fn train_epoch<D: Dataset>(
         let scores = net.forward_t(&x, true)?;
         let losses = loss(&scores, &y)?; // (batch)
         let total = f64::from(losses.detach().sum_all()?.to_scalar::<f32>()?);
-        if !total.is_finite() {
-            return Err(Diverged { epoch, step: batch + 1, loss: total }.into());
-        }
+        Diverged::check(total, epoch, batch + 1)?;
         updater.update(&losses)?;
         sums.add([total, count_correct(&scores.detach(), &y)?, y.elem_count() as f64]);
         monitor.batch(&Progress {

@@ -6,6 +6,7 @@ mod accumulator;
 mod accuracy;
 mod animator;
 mod classifier;
+mod loss;
 mod monitor;
 mod timer;
 
@@ -13,5 +14,6 @@ pub use accumulator::Accumulator;
 pub use accuracy::{count_correct, evaluate_accuracy};
 pub use animator::Animator;
 pub use classifier::{Diverged, Updater, train_classifier, train_epoch};
+pub use loss::evaluate_loss;
 pub use monitor::{EpochSummary, History, Monitor, Progress};
 pub use timer::Timer;

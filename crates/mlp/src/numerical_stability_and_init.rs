@@ -1,0 +1,199 @@
+//! 4.8 Numerical Stability and Initialization
+//!
+//! The vanishing slope of the sigmoid, a product of a hundred matrices, hidden units that never part, Xavier's remedy.
+//!
+//! `cargo run --release -p mlp -- numerical-stability-and-init`
+//! A few seconds: the product reaches some 1e20 or more; from equal weights the loss stays at ln 2, from random ones it
+//! falls below 0.2; with Xavier's initialisation thirty layers keep the size of values and gradients.
+
+use d2l::nn::{Dropout, Init, Linear, Parameters, Sequential, VarBuilder};
+use d2l::ops::{Reduction, binary_cross_entropy_with_logits, sigmoid, tanh};
+use d2l::optim::{Optimizer, Sgd};
+use d2l::plot::{Chart, Panels};
+use d2l::prelude::*;
+use d2l::random::Purpose;
+use d2l::train::Diverged;
+
+use crate::mlp::derivative;
+
+/// Settings; the first is the book's.
+#[derive(Debug, Clone, Args, Serialize)]
+pub struct Config {
+    /// Matrices in the product
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub num_matrices: u32,
+    /// Layers of the deep linear net
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub num_layers: u32,
+    /// Units of each of its layers
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub num_hiddens: u32,
+    /// Steps of each training that shows the symmetry
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub num_steps: u32,
+}
+
+impl Hyperparameters for Config {
+    fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
+        match scale {
+            Scale::Smoke => &[("num_hiddens", "64")],
+            _ => &[],
+        }
+    }
+}
+
+/// Xavier's normal initialisation (Glorot and Bengio, 2010): variance `2 / (inputs + outputs)`.
+#[doc(alias = "xavier_normal_")]
+pub fn xavier_normal(inputs: usize, outputs: usize) -> Init {
+    Init::Randn { mean: 0.0, stdev: (2.0 / (inputs + outputs) as f64).sqrt() }
+}
+
+/// The same variance from a uniform distribution: within `±a` it is `a² / 3`.
+#[doc(alias = "xavier_uniform_")]
+pub fn xavier_uniform(inputs: usize, outputs: usize) -> Init {
+    let bound = (6.0 / (inputs + outputs) as f64).sqrt();
+    Init::Uniform { lo: -bound, up: bound }
+}
+
+/// The standard deviation of a tensor's elements around zero.
+fn spread(t: &Tensor) -> Result<f64> {
+    t.to_dtype(DType::F64)?.sqr()?.mean_all()?.sqrt()?.to_scalar()
+}
+
+/// For each layer of a deep linear net, the spread of its output and of its weights' gradient, inputs being normal.
+pub fn spreads(
+    sizes: (usize, usize),
+    init: Init,
+    x: &Tensor,
+    parameters: &Parameters,
+) -> anyhow::Result<[Vec<f64>; 2]> {
+    let (num_layers, width) = sizes;
+    let mut h = x.clone(); // (batch, width)
+    let mut outputs = Vec::new();
+    for layer in 0..num_layers {
+        let weight = parameters.builder().get_with_hints((width, width), &format!("layer{layer}.weight"), init)?;
+        h = h.matmul(&weight.t()?)?; // (batch, width)
+        outputs.push(spread(&h.detach())?);
+    }
+    let grads = h.sum_all()?.backward()?;
+    let variables = parameters.variables();
+    let gradients = variables.iter().filter_map(|weight| grads.get(weight.as_tensor())).map(spread);
+    Ok([outputs, gradients.collect::<Result<_>>()?])
+}
+
+/// A net with four hidden units for the sign of a product of two numbers.
+fn small_net(init: Init, drop: Option<f64>, parameters: &VarBuilder, nb: &mut Notebook) -> Result<Sequential> {
+    let hidden = Linear::with_init(2, 4, &parameters.pp("hidden"), init, Init::Const(0.0))?;
+    let output = Linear::with_init(4, 1, &parameters.pp("output"), init, Init::Const(0.0))?;
+    let net = Sequential::new().add(hidden).add(tanh); // (batch, 2) -> (batch, 4)
+    let net = match drop {
+        Some(p) => net.add(Dropout::new(p, nb.fork(Purpose::Dropout))?),
+        None => net,
+    };
+    Ok(net.add(output)) // (batch, 1)
+}
+
+pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
+    nb.cell("Vanishing gradients")?;
+    let points: Vec<f32> = (-80..=80).map(|i| i as f32 / 10.0).collect();
+    let x = Tensor::new(&points[..], nb.device())?;
+    let (y, slope) = (sigmoid(&x)?.to_vec1::<f32>()?, derivative(sigmoid, &x)?.to_vec1::<f32>()?);
+    let chart = Chart::new().x_label("x").line("sigmoid", &points, &y).line("gradient", &points, &slope);
+    nb.figure("sigmoid", "The sigmoid and its gradient, which is nearly zero away from the middle", chart)?;
+    nb.say(format!("gradient at 0: {:.4}, at 8: {:.6}", slope[80], slope[160]))?;
+    nb.say(format!("ten sigmoids in a row scale a gradient by 0.25^10 = {:.0e} at most", 0.25f64.powi(10)))?;
+
+    nb.cell("Exploding gradients")?;
+    let mut product = nb.normal((4, 4))?;
+    nb.show("a single matrix", &product)?;
+    for _ in 0..config.num_matrices {
+        product = product.matmul(&nb.normal((4, 4))?)?; // (4, 4) x (4, 4)
+    }
+    nb.show(&format!("after multiplying by {} matrices", config.num_matrices), &product)?;
+    let largest = f64::from(product.abs()?.max_all()?.to_scalar::<f32>()?);
+    nb.metric("log10_product", largest.log10())?;
+
+    nb.cell("Symmetry")?;
+    let x = nb.normal((200, 2))?;
+    let y = (x.narrow(1, 0, 1)? * x.narrow(1, 1, 1)?)?.gt(0.0)?.to_dtype(DType::F32)?; // (200, 1)
+    let mut table = Table::new(["initial weights", "loss", "spread among hidden units"]);
+    let normal = Init::Randn { mean: 0.0, stdev: 1.0 };
+    let cases =
+        [("equal", Init::Const(0.5), None), ("random", normal, None), ("equal_dropout", Init::Const(0.5), Some(0.5))];
+    for (name, init, drop) in cases {
+        let parameters = nb.parameters();
+        let net = small_net(init, drop, &parameters.builder(), nb)?;
+        let mut optimizer = Sgd::new(parameters.variables(), 0.5);
+        for step in 1..=config.num_steps {
+            let loss = binary_cross_entropy_with_logits(&net.forward_t(&x, true)?, &y, Reduction::Mean)?;
+            Diverged::check(f64::from(loss.to_scalar::<f32>()?), step as usize, 1)?;
+            optimizer.step(&loss.backward()?)?;
+        }
+        let loss = binary_cross_entropy_with_logits(&net.forward_t(&x, false)?, &y, Reduction::Mean)?;
+        let loss = f64::from(loss.to_scalar::<f32>()?);
+        let weights = parameters.variables()[0].as_detached_tensor(); // (4, 2)
+        let apart = spread(&weights.broadcast_sub(&weights.mean_keepdim(0)?)?)?;
+        table.row([name.replace('_', ", with "), format!("{loss:.4}"), format!("{apart:.4}")]);
+        nb.metric(&format!("train_loss_{name}"), loss)?;
+        nb.metric(&format!("spread_{name}"), apart)?;
+    }
+    nb.say(table)?;
+
+    nb.cell("Xavier initialization")?;
+    let (layers, width) = (config.num_layers as usize, config.num_hiddens as usize);
+    let x = nb.normal((64, width))?;
+    let bound = 1.0 / (width as f64).sqrt();
+    let inits = [
+        ("N(0, 0.01²)", "small", Init::Randn { mean: 0.0, stdev: 0.01 }),
+        ("N(0, 0.1²)", "large", Init::Randn { mean: 0.0, stdev: 0.1 }),
+        ("uniform ±1/√n", "default", Init::Uniform { lo: -bound, up: bound }),
+        ("Xavier, normal", "xavier_normal", xavier_normal(width, width)),
+        ("Xavier, uniform", "xavier_uniform", xavier_uniform(width, width)),
+    ];
+    let numbers: Vec<usize> = (1..=layers).collect();
+    let panel = |label: &str| Chart::new().size(420, 320).x_label("layer").y_label(label).log_y();
+    let mut panels = [panel("spread of the outputs"), panel("spread of the gradients")];
+    let mut table = Table::new(["weights", "last layer's outputs", "first layer's gradients"]);
+    for (label, name, init) in inits {
+        let [outputs, gradients] = spreads((layers, width), init, &x, &nb.parameters())?;
+        let (last, first) = (outputs[layers - 1], gradients[0]);
+        table.row([label.into(), format!("{last:.1e}"), format!("{first:.1e}")]);
+        nb.metric(&format!("outputs_{name}"), last)?;
+        let [left, right] = panels;
+        panels = [left.line(label, &numbers, &outputs), right.line(label, &numbers, &gradients)];
+    }
+    nb.say(table)?;
+    let alt =
+        "Spread of each layer's outputs on the left and of its weights' gradients on the right, by initialization";
+    nb.figure("initializations", alt, Panels::new(2, panels))
+}
+
+#[cfg(test)]
+mod tests {
+    use d2l::random::{self, Random};
+
+    use super::*;
+
+    #[test]
+    fn both_forms_have_the_variance_of_the_formula() -> anyhow::Result<()> {
+        for init in [xavier_normal(300, 100), xavier_uniform(300, 100)] {
+            let parameters = Parameters::new(Random::new(1).fork(Purpose::Initialization), &Device::Cpu);
+            let weight = parameters.builder().get_with_hints((100, 300), "weight", init)?;
+            let variance = spread(&weight)?.powi(2);
+            assert!((variance - 2.0 / 400.0).abs() < 2e-4, "{variance}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn xavier_keeps_outputs_and_gradients_in_size() -> anyhow::Result<()> {
+        let mut random = Random::new(1);
+        let x = random::normal(random.sampling(), 0.0, 1.0, (64, 128), &Device::Cpu)?;
+        let parameters = Parameters::new(random.fork(Purpose::Initialization), &Device::Cpu);
+        let [outputs, gradients] = spreads((10, 128), xavier_normal(128, 128), &x, &parameters)?;
+        assert_eq!((outputs.len(), gradients.len()), (10, 10));
+        assert!(outputs.iter().all(|&spread| (0.5..2.0).contains(&spread)), "{outputs:?}");
+        assert!((0.5..2.0).contains(&(gradients[0] / gradients[9])), "{gradients:?}");
+        Ok(())
+    }
+}
