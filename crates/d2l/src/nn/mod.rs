@@ -8,6 +8,7 @@ mod conv;
 mod dropout;
 mod embedding;
 mod flatten;
+pub mod init;
 mod layer_norm;
 mod linear;
 mod parameters;

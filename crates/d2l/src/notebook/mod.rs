@@ -17,16 +17,18 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Shape, Tensor};
 
 use crate::data::fashion_mnist::FashionMnist;
 use crate::data::hub::Hub;
+use crate::data::{FraEng, TimeMachine};
 use crate::nn::Parameters;
 use crate::plot::Figure;
 use crate::random::{self, Purpose, Random, Stream};
+use crate::train::History;
 
 #[doc(hidden)]
 pub use chapter::run_with;
@@ -46,6 +48,8 @@ pub struct Notebook {
     random: Random,
     folder: PathBuf,
     started: Instant,
+    /// Tokens trained on, and the time that took.
+    trained: (usize, Duration),
     quiet: bool,
     progress: bool,
 }
@@ -72,6 +76,7 @@ impl Notebook {
                 metrics: BTreeMap::new(),
                 seconds: 0.0,
                 examples_per_second: None,
+                tokens_per_second: None,
                 fingerprint: section.fingerprint(),
                 cells: Vec::new(),
             },
@@ -79,6 +84,7 @@ impl Notebook {
             random: Random::new(options.seed),
             folder,
             started: Instant::now(),
+            trained: (0, Duration::ZERO),
             quiet: options.quiet,
             progress: !options.no_progress && !options.quiet,
         })
@@ -147,6 +153,13 @@ impl Notebook {
         Ok(())
     }
 
+    /// Keeps how fast tokens were trained on: over several trainings, all their tokens by all their time.
+    pub fn trained_tokens(&mut self, history: &History) {
+        self.trained.0 += history.epochs.iter().map(|epoch| epoch.examples).sum::<usize>();
+        self.trained.1 += history.epochs.iter().map(|epoch| epoch.duration).sum::<Duration>();
+        self.record.tokens_per_second = Some(self.trained.0 as f64 / self.trained.1.as_secs_f64());
+    }
+
     /// Where to compute.
     pub fn device(&self) -> &Device {
         &self.device
@@ -203,23 +216,54 @@ impl Notebook {
     /// # Errors
     /// Where files are damaged.
     pub fn fashion_mnist(&mut self) -> Result<FashionMnist> {
+        let notice = "Fashion-MNIST could not be had, so this run uses the 6,000 training and 1,000 test images that come \
+                      with the repository, and its results are worse than the book's.";
+        self.full_or_sample(FashionMnist::fetch, FashionMnist::sample, notice)
+    }
+
+    /// The Time Machine (section 8.2); the committed sample text at smoke scale or, with a notice, where the novel cannot
+    /// be had.
+    ///
+    /// # Errors
+    /// Where files are damaged.
+    pub fn time_machine(&mut self) -> Result<TimeMachine> {
+        let notice = "The Time Machine could not be had, so this run uses a story that comes with the repository, a tenth \
+                      as long, and its results are not the book's.";
+        self.full_or_sample(TimeMachine::fetch, TimeMachine::sample, notice)
+    }
+
+    /// Pairs of English and French sentences (section 9.5); the committed sample at smoke scale or, with a notice, where
+    /// the whole set cannot be had.
+    ///
+    /// # Errors
+    /// Where files are damaged.
+    pub fn fra_eng(&mut self) -> Result<FraEng> {
+        let notice = "the sentence pairs could not be had, so this run uses 442 pairs that come with the repository, and \
+                      its results are not the book's.";
+        self.full_or_sample(FraEng::fetch, FraEng::sample, notice)
+    }
+
+    /// A set from the hub; its sample at smoke scale or, with a notice, where the set cannot be had.
+    fn full_or_sample<T>(
+        &mut self,
+        full: impl FnOnce(&Hub) -> Result<T>,
+        sample: impl FnOnce() -> Result<T>,
+        notice: &str,
+    ) -> Result<T> {
         if self.scale() == Scale::Smoke {
             self.record.data = DataOrigin::Sample;
-            return FashionMnist::sample();
+            return sample();
         }
         let hub = Hub::from_env()?.with_listener(progress::downloads(self.progress));
-        match FashionMnist::fetch(&hub) {
+        match full(&hub) {
             Ok(set) => {
                 self.record.data = DataOrigin::Full;
                 Ok(set)
             }
             Err(reason) => {
                 self.record.data = DataOrigin::Sample;
-                self.notice(&format!(
-                    "SAMPLE DATA: Fashion-MNIST could not be had, so this run uses the 6,000 training and 1,000 test \
-                     images that come with the repository, and its results are worse than the book's.\n{reason:#}"
-                ))?;
-                FashionMnist::sample()
+                self.notice(&format!("SAMPLE DATA: {notice}\n{reason:#}"))?;
+                sample()
             }
         }
     }
