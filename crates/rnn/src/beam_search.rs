@@ -40,9 +40,7 @@ pub struct Config {
 impl Hyperparameters for Config {
     fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
         match scale {
-            Scale::Smoke => {
-                &[("num_examples", "100"), ("num_epochs", "4"), ("num_unseen", "5"), ("max_calls", "200")]
-            }
+            Scale::Smoke => &[("num_examples", "100"), ("num_epochs", "4"), ("num_unseen", "5"), ("max_calls", "200")],
             _ => &[],
         }
     }
@@ -95,7 +93,13 @@ impl<D: Decoder> Search<'_, D> {
     }
 
     /// The sequence with one more token.
-    fn extend(&self, sequence: &Hypothesis<D::State>, id: u32, log_prob: f32, state: &D::State) -> Hypothesis<D::State> {
+    fn extend(
+        &self,
+        sequence: &Hypothesis<D::State>,
+        id: u32,
+        log_prob: f32,
+        state: &D::State,
+    ) -> Hypothesis<D::State> {
         let ids = [&sequence.ids[..], &[id]].concat();
         Hypothesis { ids, log_prob: sequence.log_prob + f64::from(log_prob), state: state.clone() }
     }
@@ -281,8 +285,11 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     }
     nb.say(format!("{} sentences that the model has not seen", pairs.len()))?;
     nb.say(table)?;
-    let panel = |label: &str, values: &[f64]| Chart::new().x_label("width of the beam").y_label(label).line("", &widths, values);
-    let figure = Panels::new(2, [panel("mean score", &scores).size(330, 260), panel("mean BLEU", &bleus).size(330, 260)]);
+    let panel = |label: &str, values: &[f64]| {
+        Chart::new().x_label("width of the beam").y_label(label).line("", &widths, values)
+    };
+    let figure =
+        Panels::new(2, [panel("mean score", &scores).size(330, 260), panel("mean BLEU", &bleus).size(330, 260)]);
     nb.figure("widths", "Mean score and mean BLEU by the width of the beam", figure)?;
     nb.metric("score_greedy", scores[0])?;
     nb.metric("score_beam_8", scores[3])?;

@@ -75,5 +75,5 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("Training and prediction")?;
     let mut updater = clipped_descent(parameters.variables(), config.lr);
-    train_and_show(nb, "bidirectional", &net, (&mut train, &vocab), config.num_epochs as usize, &mut updater)
+    train_and_show(nb, "", &net, (&mut train, &vocab), config.num_epochs as usize, &mut updater)
 }

@@ -90,7 +90,12 @@ impl LinearRnn {
 
     /// `∂L/∂hₜ` for every step, back from the last: `W_hhᵀ ∂L/∂hₜ₊₁ + W_qhᵀ ∂L/∂oₜ`, the first term multiplied by
     /// `keep(t)`, 1 for the whole gradient and 0 where it is cut.
-    fn state_gradients(&self, states: &[Tensor], y: &Tensor, mut keep: impl FnMut(usize) -> f64) -> Result<Vec<Tensor>> {
+    fn state_gradients(
+        &self,
+        states: &[Tensor],
+        y: &Tensor,
+        mut keep: impl FnMut(usize) -> f64,
+    ) -> Result<Vec<Tensor>> {
         let mut grads: Vec<Tensor> = Vec::with_capacity(states.len());
         for (t, h) in states.iter().enumerate().rev() {
             let error = ((matmul(&self.w_qh, h)? - y.get(t)?)? / states.len() as f64)?; // ∂L/∂oₜ, (outputs, 1)
@@ -173,7 +178,8 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let by_autograd = loss.backward()?;
     let mut table = Table::new(["gradient of", "norm", "relative difference"]);
     let mut largest = 0f64;
-    let pairs = [("W_hx", &net.w_hx, &by_hand.w_hx), ("W_hh", &net.w_hh, &by_hand.w_hh), ("W_qh", &net.w_qh, &by_hand.w_qh)];
+    let pairs =
+        [("W_hx", &net.w_hx, &by_hand.w_hx), ("W_hh", &net.w_hh, &by_hand.w_hh), ("W_qh", &net.w_qh, &by_hand.w_qh)];
     for (name, weight, own) in pairs {
         let Some(grad) = by_autograd.get(weight) else { anyhow::bail!("{name} has no gradient") };
         let difference = distance(own, grad)?;

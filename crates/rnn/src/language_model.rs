@@ -38,7 +38,7 @@ const PREFIXES: [&str; 2] = ["time traveller", "traveller"];
 
 /// Trains a model and shows how it went: its perplexity and what it writes at some epochs, the curve as the figure
 /// `perplexity-<name>`, what it writes at the end. Keeps the metric `perplexity_<name>`, by epoch (of many epochs,
-/// every so many-th).
+/// every so many-th). Where a section trains one model only, the name is empty, and figure and metric are `perplexity`.
 ///
 /// # Errors
 /// Where the loss is not finite, or an output cannot be written.
@@ -57,7 +57,7 @@ pub fn train_and_show(
     let history = train(net, loader, num_epochs, updater, &mut progress, |summary| {
         if summary.epoch % rows == 0 || summary.epoch == num_epochs {
             let text = predict(PREFIXES[0], 30, net, vocab, &device)?;
-            table.row([summary.epoch.to_string(), format!("{:.3}", perplexity(summary)), text]);
+            table.row([summary.epoch.to_string(), format!("{:.3}", perplexity(summary)), format!("{text:?}")]);
         }
         Ok(())
     })?;
@@ -73,8 +73,10 @@ pub fn train_and_show(
     let (epochs, perplexities): (Vec<f64>, Vec<f64>) =
         shown.map(|summary| (summary.epoch as f64, perplexity(summary))).unzip();
     let chart = Chart::new().x_label("epoch").y_label("perplexity").line("train", &epochs, &perplexities);
-    nb.figure(&format!("perplexity-{name}"), "Perplexity by epoch", chart)?;
-    nb.metric(&format!("perplexity_{}", name.replace('-', "_")), perplexities)?;
+    let named =
+        |separator: &str| if name.is_empty() { "perplexity".into() } else { format!("perplexity{separator}{name}") };
+    nb.figure(&named("-"), "Perplexity by epoch", chart)?;
+    nb.metric(&named("_"), perplexities)?;
     nb.trained_tokens(&history);
     Ok(())
 }

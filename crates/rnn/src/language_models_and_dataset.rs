@@ -33,8 +33,10 @@ fn top(counts: impl Iterator<Item = (String, usize)>) -> Table {
     table
 }
 
-/// The slope of `log count` over `log rank`, by least squares: minus the exponent of Zipf's law.
+/// The slope of `log count` over `log rank` for the first thousand ranks, by least squares: minus the exponent of Zipf's
+/// law.
 pub fn zipf_slope(counts: &[f64]) -> f64 {
+    let counts = &counts[..counts.len().min(1000)];
     let logs = || (1..).zip(counts).map(|(rank, count): (u32, &f64)| (f64::from(rank).ln(), count.ln()));
     let n = counts.len() as f64;
     let (mean_x, mean_y) = (logs().map(|(x, _)| x).sum::<f64>() / n, logs().map(|(_, y)| y).sum::<f64>() / n);

@@ -33,8 +33,7 @@ pub fn perplexity(logits: &Tensor, labels: &Tensor) -> Result<f64> {
 
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Two products")?;
-    let (batch, inputs, hidden) =
-        (config.batch_size as usize, config.num_inputs as usize, config.num_hiddens as usize);
+    let (batch, inputs, hidden) = (config.batch_size as usize, config.num_inputs as usize, config.num_hiddens as usize);
     let (x, w_xh) = (nb.normal((batch, inputs))?, nb.normal((inputs, hidden))?);
     let (h, w_hh) = (nb.normal((batch, hidden))?, nb.normal((hidden, hidden))?);
     let sum = (matmul(&x, &w_xh)? + matmul(&h, &w_hh)?)?; // (batch, hidden)

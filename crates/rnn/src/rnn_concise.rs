@@ -136,5 +136,5 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Training and predicting")?;
     let mut updater = clipped_descent(parameters.variables(), config.lr);
     let epochs = config.num_epochs as usize;
-    train_and_show(nb, "concise", &net, (&mut train, &vocab), epochs, &mut updater)
+    train_and_show(nb, "", &net, (&mut train, &vocab), epochs, &mut updater)
 }

@@ -44,9 +44,13 @@ pub struct Config {
 impl Hyperparameters for Config {
     fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
         match scale {
-            Scale::Smoke => {
-                &[("batch_size", "8"), ("num_steps", "10"), ("max_tokens", "1000"), ("num_hiddens", "32"), ("num_epochs", "3")]
-            }
+            Scale::Smoke => &[
+                ("batch_size", "8"),
+                ("num_steps", "10"),
+                ("max_tokens", "1000"),
+                ("num_hiddens", "32"),
+                ("num_epochs", "3"),
+            ],
             _ => &[],
         }
     }

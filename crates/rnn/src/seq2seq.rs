@@ -224,8 +224,7 @@ pub fn train_seq2seq<E: Encoder, D: Decoder<Encoded = E::Output>>(
             monitor.batch(&Progress { epoch, batch: batch + 1, loss, accuracy: None, examples_per_second });
         }
         let (train_loss, examples, duration) = (sums[0] / sums[1], sums[1] as usize, started.elapsed());
-        let summary =
-            EpochSummary { epoch, train_loss, train_accuracy: None, test_accuracy: None, examples, duration };
+        let summary = EpochSummary { epoch, train_loss, train_accuracy: None, test_accuracy: None, examples, duration };
         monitor.epoch(&summary);
         history.epochs.push(summary);
     }

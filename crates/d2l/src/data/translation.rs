@@ -132,7 +132,8 @@ impl SentencePairs {
             let (Some(source), Some(target)) = (parts.next(), parts.next()) else {
                 return Err(no_tab(number, line));
             };
-            let tokens = |sentence: &str| sentence.split(' ').filter(|token| !token.is_empty()).map(String::from).collect();
+            let tokens =
+                |sentence: &str| sentence.split(' ').filter(|token| !token.is_empty()).map(String::from).collect();
             pairs.source.push(tokens(source));
             pairs.target.push(tokens(target));
         }

@@ -38,9 +38,7 @@ pub fn random_batches<'a>(
     let mut starts: Vec<usize> = (0..subsequences).map(|index| index * num_steps).collect();
     starts.shuffle(stream);
     let batches = subsequences.checked_div(batch_size).unwrap_or(0);
-    (0..batches).map(move |batch| {
-        cut(corpus, &starts[batch * batch_size..(batch + 1) * batch_size], num_steps, device)
-    })
+    (0..batches).map(move |batch| cut(corpus, &starts[batch * batch_size..(batch + 1) * batch_size], num_steps, device))
 }
 
 /// Minibatches that follow each other in the text row by row, after a random number of tokens up to `num_steps` is
@@ -189,8 +187,9 @@ mod tests {
 
     #[test]
     fn a_loader_refuses_a_text_that_is_too_short() -> Result<()> {
-        let loader =
-            |tokens: u32, shape| SequenceLoader::new((0..tokens).collect::<Vec<_>>(), shape, Sampling::Random, stream(1), &Device::Cpu);
+        let loader = |tokens: u32, shape| {
+            SequenceLoader::new((0..tokens).collect::<Vec<_>>(), shape, Sampling::Random, stream(1), &Device::Cpu)
+        };
         let message = loader(15, (2, 5)).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(message.contains("15 tokens are too few for 2 rows of 5 steps: at least 16"), "{message}");
         assert!(loader(15, (0, 5)).is_err());
