@@ -286,7 +286,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.say(format!("{} sentences that the model has not seen", pairs.len()))?;
     nb.say(table)?;
     let panel = |label: &str, values: &[f64]| {
-        Chart::new().x_label("width of the beam").y_label(label).line("", &widths, values)
+        Chart::new().x_label("width of the beam").y_label(label).unlabeled_line(&widths, values)
     };
     let figure =
         Panels::new(2, [panel("mean score", &scores).size(330, 260), panel("mean BLEU", &bleus).size(330, 260)]);

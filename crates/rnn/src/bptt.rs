@@ -208,7 +208,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     for (radius, net) in nets.iter().take(3) {
         let full = net.gradients(&x, &y, |_| 1.0)?;
         // Cut as training does: into pieces of so many steps, between which nothing flows back.
-        let cut = |window: usize| net.gradients(&x, &y, |t| if (t + 1) % window == 0 { 0.0 } else { 1.0 });
+        let cut = |window: usize| net.gradients(&x, &y, |t| if (t + 1).is_multiple_of(window) { 0.0 } else { 1.0 });
         let errors = windows.iter().map(|&window| distance(&cut(window)?.w_hh, &full.w_hh));
         let errors = errors.collect::<Result<Vec<_>>>()?;
         nb.say(format!("radius {radius}: {:.3} with pieces of {} steps", errors[steps / 4 - 1], steps / 4))?;
@@ -230,7 +230,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         counted.push(f64::from(draw));
         errors.push(distance(&mean, &full)?);
     }
-    let regular = distance(&net.gradients(&x, &y, |t| if (t + 1) % 5 == 0 { 0.0 } else { 1.0 })?.w_hh, &full)?;
+    let regular = distance(&net.gradients(&x, &y, |t| if (t + 1).is_multiple_of(5) { 0.0 } else { 1.0 })?.w_hh, &full)?;
     let (single, mean) = (single / f64::from(config.draws), errors[errors.len() - 1]);
     nb.say(format!("pieces of 5 steps: error {regular:.3}, always the same"))?;
     nb.say(format!("random pieces of 5 steps on average: error {single:.3}, of their mean {mean:.3}"))?;

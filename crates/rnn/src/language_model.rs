@@ -55,7 +55,7 @@ pub fn train_and_show(
     let mut table = Table::new(["epoch", "perplexity", "goes on with"]);
     let rows = num_epochs.div_ceil(5);
     let history = train(net, loader, num_epochs, updater, &mut progress, |summary| {
-        if summary.epoch % rows == 0 || summary.epoch == num_epochs {
+        if summary.epoch.is_multiple_of(rows) || summary.epoch == num_epochs {
             let text = predict(PREFIXES[0], 30, net, vocab, &device)?;
             table.row([summary.epoch.to_string(), format!("{:.3}", perplexity(summary)), format!("{text:?}")]);
         }
@@ -68,7 +68,7 @@ pub fn train_and_show(
     }
     let shown = history.epochs.iter().filter(|summary| {
         let step = num_epochs.div_ceil(50);
-        summary.epoch % step == 0 || summary.epoch == num_epochs
+        summary.epoch.is_multiple_of(step) || summary.epoch == num_epochs
     });
     let (epochs, perplexities): (Vec<f64>, Vec<f64>) =
         shown.map(|summary| (summary.epoch as f64, perplexity(summary))).unzip();

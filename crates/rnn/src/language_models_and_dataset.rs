@@ -64,7 +64,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let unigrams: Vec<f64> = vocab.frequencies().iter().map(|&(_, count)| count as f64).collect();
     let ranks = |counts: &[f64]| (1..=counts.len()).map(|rank| rank as f64).collect::<Vec<_>>();
     let axes = || Chart::new().x_label("rank").y_label("frequency").log_x().log_y();
-    let chart = axes().line("", &ranks(&unigrams), &unigrams);
+    let chart = axes().unlabeled_line(&ranks(&unigrams), &unigrams);
     nb.figure("unigrams", "Frequencies of words fall along a straight line on logarithmic axes", chart)?;
 
     nb.cell("Pairs and triples of words")?;

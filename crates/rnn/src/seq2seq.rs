@@ -345,7 +345,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.trained_tokens(&history);
     nb.say(format!("{:.0} tokens a second", history.examples_per_second()))?;
     let step = history.epochs.len().div_ceil(60); // some points of the curve suffice
-    let shown = history.epochs.iter().filter(|summary| summary.epoch % step == 0);
+    let shown = history.epochs.iter().filter(|summary| summary.epoch.is_multiple_of(step));
     let (epochs, losses): (Vec<f64>, Vec<f64>) = shown.map(|s| (s.epoch as f64, s.train_loss)).unzip();
     let chart = Chart::new().x_label("epoch").y_label("loss").line("train", &epochs, &losses);
     nb.figure("training-curve", "Training loss by epoch", chart)?;

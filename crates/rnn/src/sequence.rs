@@ -83,7 +83,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let clean = (Tensor::new(&time[..], nb.device())? * 0.01)?.sin()?; // (length)
     let x = (&clean + (nb.normal(length)? * 0.2)?)?;
     let chart = || Chart::new().size(540, 300).x_label("time").x_range(1.0..length as f64);
-    nb.figure("sequence", "A sine with noise over time", chart().y_label("x").line("", &time, &values(&x)?))?;
+    nb.figure("sequence", "A sine with noise over time", chart().y_label("x").unlabeled_line(&time, &values(&x)?))?;
 
     nb.cell("Features and labels")?;
     let examples = length - tau;

@@ -71,7 +71,7 @@ impl Monitor for TrainingProgress {
     }
 
     fn epoch(&mut self, epoch: &EpochSummary) {
-        let shown = epoch.epoch % self.epochs.div_ceil(LINES).max(1) == 0;
+        let shown = epoch.epoch.is_multiple_of(self.epochs.div_ceil(LINES).max(1));
         if !self.enabled || self.bar.is_some() || !shown {
             return;
         }

@@ -98,7 +98,7 @@ impl SequenceLoader {
     ) -> Result<Self> {
         let corpus = corpus.into();
         ensure!(batch_size > 0 && num_steps > 0, "a minibatch needs at least one row and one step");
-        let least = batch_size * num_steps + num_steps + 1;
+        let least = batch_size.saturating_mul(num_steps).saturating_add(num_steps).saturating_add(1);
         ensure!(
             corpus.len() >= least,
             "{} tokens are too few for {batch_size} rows of {num_steps} steps: at least {least} are needed; \

@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn characters_are_whole_whatever_their_length_in_bytes() {
         let line = "ça coûte 3\u{202f}€ 🙂";
-        let tokens = tokenize(&[line, ""], TokenKind::Char);
+        let lines = [line, ""];
+        let tokens = tokenize(&lines, TokenKind::Char);
         assert_eq!(tokens[0].len(), line.chars().count());
         assert_eq!(tokens[0].concat(), line);
         assert!(tokens[1].is_empty());
