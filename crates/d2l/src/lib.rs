@@ -17,4 +17,5 @@ pub mod optim;
 pub mod plot;
 pub mod prelude;
 pub mod random;
+pub mod text;
 pub mod train;
