@@ -93,22 +93,22 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     }
 
     nb.cell("A sine and its derivative")?;
-    let points: Vec<f64> = (-60..=60).map(|i| f64::from(i) / 10.0).collect();
-    let x = Var::new(points.as_slice(), &device)?; // (121), f64
+    let points: Vec<f32> = (-60..=60).map(|i| i as f32 / 10.0).collect();
+    let x = Var::new(points.as_slice(), &device)?; // (121)
     let y = x.sin()?;
     let slope = gradient(&y.sum_all()?.backward()?, &x)?;
-    let error = (&slope - x.cos()?)?.abs()?.max_all()?.to_scalar::<f64>()?;
-    let (sine, slope) = (y.to_vec1::<f64>()?, slope.to_vec1::<f64>()?);
-    let chart = plot(&points, [("sin(x)", &sine[..]), ("its derivative", &slope)]).x_label("x");
+    let error = (&slope - x.cos()?)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    let (sine, slope) = (y.to_vec1::<f32>()?, slope.to_vec1::<f32>()?);
+    let chart = plot(&points, [("sin(x)", &sine[..]), ("its derivative", &slope)]).x_label("x").y_range(-1.1..1.7);
     nb.figure("sine", "The sine and its derivative by autograd, which is the cosine", chart)?;
 
     nb.cell("No derivative of a derivative")?;
-    let x = Var::new(2f64, &device)?;
+    let x = Var::new(2f32, &device)?;
     let first = gradient(&x.sqr()?.sqr()?.backward()?, &x)?; // 4x³
     let second = gradient(&first.backward()?, &x)?;
     nb.say(format!("first derivative of x⁴ at 2: {}", number(&first)?))?;
     nb.say(format!("backward from it: {}, but the second derivative is 48", number(&second)?))?;
-    nb.metric("sine_error", error)
+    nb.metric("sine_error", f64::from(error))
 }
 
 #[cfg(test)]

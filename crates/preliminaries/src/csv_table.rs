@@ -61,7 +61,7 @@ pub enum TableError {
         column: String,
     },
     /// A row of another length than the header.
-    #[error("{}, line {line}: {got} fields, but the header has {expected}", file.display())]
+    #[error("{}, line {line}: the number of fields is {got}, in the header it is {expected}", file.display())]
     Fields {
         /// The file.
         file: PathBuf,
@@ -249,9 +249,11 @@ mod tests {
         let text = message("rooms,alley\n2,\"two\nlines\"\nmany,Pave\n");
         assert!(text.contains("line 4, column `rooms`: `many`"), "{text}");
         assert!(message("rooms,alley\n2,Pave\ninf,Pave\n").contains("line 3, column `rooms`: `inf`"));
-        assert!(message("rooms,alley\n2,Pave\n3\n").contains("line 3: 1 fields, but the header has 2"));
+        assert!(
+            message("rooms,alley\n2,Pave\n3\n").contains("line 3: the number of fields is 1, in the header it is 2")
+        );
         assert!(message("rooms,alley\n2,Pave\n\n3,Pave\n").contains("line 3"));
-        assert!(message("rooms,alley\n2,Pave,7\n").contains("line 2: 3 fields"));
+        assert!(message("rooms,alley\n2,Pave,7\n").contains("line 2: the number of fields is 3"));
         assert!(message("rooms,alley\n2,\"Pave\n3,Pave\n").contains("line 2: a quotation mark"));
         for empty in ["", "\n", "rooms,alley", "rooms,alley\n"] {
             assert!(message(empty).contains("no rows"));

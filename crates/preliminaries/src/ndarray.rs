@@ -30,7 +30,8 @@ pub fn share_storage(a: &Tensor, b: &Tensor) -> bool {
 /// The number in a tensor of one element, whatever its shape and type.
 #[doc(alias = "item")]
 pub fn number(tensor: &Tensor) -> Result<f64> {
-    tensor.reshape(())?.to_dtype(DType::F64)?.to_scalar()
+    // Not every GPU has 64-bit floats.
+    tensor.to_device(&Device::Cpu)?.reshape(())?.to_dtype(DType::F64)?.to_scalar()
 }
 
 /// What an operation that must fail says, without the stack that `RUST_BACKTRACE` adds.
@@ -132,7 +133,7 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         ("x.i((.., [3, 0]))", x.i((.., vec![3, 0]))?),
         ("x.slice_assign(…)", changed.clone()),
         ("x + 0", (&x + 0.0)?),
-        ("x.to_dtype(f64)", x.to_dtype(DType::F64)?),
+        ("x.to_dtype(u32)", x.to_dtype(DType::U32)?),
     ] {
         table.row([name.into(), if share_storage(&x, &tensor) { "shared" } else { "its own" }.into()]);
     }

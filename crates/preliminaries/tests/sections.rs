@@ -53,7 +53,7 @@ fn data_manipulation_tells_views_from_copies_and_refuses_what_does_not_fit() -> 
         assert!(shared(view), "{view}");
     }
     for copy in
-        ["x.copy()", "x.t().contiguous()", "x.t().reshape", "x.i((.., [3, 0]))", "x.slice_assign", "x.to_dtype(f64)"]
+        ["x.copy()", "x.t().contiguous()", "x.t().reshape", "x.i((.., [3, 0]))", "x.slice_assign", "x.to_dtype(u32)"]
     {
         assert!(!shared(copy), "{copy}");
     }
@@ -84,7 +84,7 @@ fn preprocessing_fills_the_gaps_and_names_the_faults() -> anyhow::Result<()> {
         "no column `Alley`",
         "`Street` is one too many",
         "line 3, column `Price`: `cheap`",
-        "line 4: 2 fields",
+        "line 4: the number of fields is 2",
         "no rows",
     ] {
         assert!(faults.contains(message), "{message} is not in\n{faults}");
@@ -119,7 +119,7 @@ fn every_gradient_is_what_the_formula_says() -> anyhow::Result<()> {
     let all: String = record.cells.iter().map(|cell| cell.text.as_str()).collect();
     assert_eq!(all.matches("= true").count(), 3, "{all}");
     assert!(!all.contains("= false"), "{all}");
-    assert!(metric(&record, "sine_error") < 1e-12, "{:?}", record.metrics);
+    assert!(metric(&record, "sine_error") < 1e-6, "{:?}", record.metrics);
     Ok(())
 }
 
