@@ -18,9 +18,9 @@ impl AdditiveAttention {
     /// Attention through `hidden` units.
     pub fn new((query_size, key_size): (usize, usize), hidden: usize, dropout: f64, vb: &VarBuilder) -> Result<Self> {
         Ok(Self {
-            w_q: Linear::no_bias(query_size, hidden, &vb.pp("w_q"))?,
-            w_k: Linear::no_bias(key_size, hidden, &vb.pp("w_k"))?,
-            w_v: Linear::no_bias(hidden, 1, &vb.pp("w_v"))?,
+            w_q: Linear::without_bias(query_size, hidden, &vb.pp("w_q"))?,
+            w_k: Linear::without_bias(key_size, hidden, &vb.pp("w_k"))?,
+            w_v: Linear::without_bias(hidden, 1, &vb.pp("w_v"))?,
             dropout,
         })
     }

@@ -19,7 +19,7 @@ pub struct MultiHeadAttention {
 impl MultiHeadAttention {
     /// `heads` attentions over `hidden` features in all, without biases.
     pub fn new(hidden: usize, heads: usize, dropout: f64, vb: &VarBuilder) -> Result<Self> {
-        let projection = |name| Linear::no_bias(hidden, hidden, &vb.pp(name));
+        let projection = |name| Linear::without_bias(hidden, hidden, &vb.pp(name));
         Ok(Self {
             heads,
             attention: DotProductAttention { dropout },
