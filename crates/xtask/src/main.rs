@@ -96,7 +96,7 @@ enum Command {
         /// Write the rows to this file.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
-        /// A Python that has PyTorch 2 [default: D2L_PYTHON of the environment, or python3]
+        /// A Python that has PyTorch 2 [default: the variable `D2L_PYTHON`, or python3]
         #[arg(long, value_name = "PATH")]
         python: Option<OsString>,
         /// Keep the table and show it on the page performance.md.

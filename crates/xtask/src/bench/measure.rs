@@ -140,13 +140,7 @@ impl Row {
 
 /// Three digits, more before the point.
 pub fn milliseconds(ms: f64) -> String {
-    let decimals = if ms < 10.0 {
-        2
-    } else if ms < 100.0 {
-        1
-    } else {
-        0
-    };
+    let decimals = [10.0, 100.0].iter().filter(|&&limit| ms < limit).count();
     format!("{ms:.decimals$}")
 }
 

@@ -12,7 +12,7 @@ mod worker;
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -83,10 +83,10 @@ pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     say(measure::heading())?;
     let plan = Plan { rounds: options.rounds, steps: options.steps };
     let mut rows = Vec::new();
-    let mut versions = None;
+    let mut pytorch = None;
     for workload in &chosen {
         let (mut ours, mut torch) = (ours(&workload.name)?, torch(&workload.name)?);
-        versions = versions.or_else(|| torch.greeting.torch.clone().map(|torch_| (torch_, torch.greeting.start_mb)));
+        pytorch = pytorch.or(torch.greeting.torch.clone().zip(Some(torch.greeting.start_mb)));
         let row = measure(workload, &mut ours, &mut torch, plan)?;
         say(row.line())?;
         rows.push(row);
@@ -98,7 +98,7 @@ pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
         fs::write(path, text).with_context(|| format!("--json: cannot write {}", path.display()))?;
     }
     if options.record {
-        let (torch, torch_start_mb) = versions.context("PyTorch's worker does not tell its version")?;
+        let (torch, torch_start_mb) = pytorch.context("PyTorch's worker does not tell its version")?;
         let machine = Machine::here(torch)?;
         let record = Record::new(machine, options, torch_start_mb, rows);
         record.write(workspace)?;
@@ -107,7 +107,7 @@ pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
 }
 
 /// The workloads of the benchmark's binary, from its list.
-fn workloads(binary: &std::path::Path) -> Result<Vec<Workload>> {
+fn workloads(binary: &Path) -> Result<Vec<Workload>> {
     let output = Command::new(binary)
         .arg("list")
         .stdin(Stdio::null())

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
-use super::measure::{megabytes, milliseconds};
+use super::measure::{Row, megabytes, milliseconds};
 use super::record::Record;
 use crate::chapters::Workspace;
 use crate::pages::{Content, blocks, fenced};
@@ -55,36 +55,37 @@ pub fn weave_page(workspace: &Workspace, mode: Mode) -> Result<Vec<Problem>> {
 /// The command, the machine and the rows.
 fn table(record: &Record) -> String {
     let Record { machine, threads, rounds, .. } = record;
-    let mut text = fenced("sh", &format!("cargo xtask bench --rounds {rounds} --threads {threads}"));
-    text += &format!(
+    let command = fenced("sh", &format!("cargo xtask bench --rounds {rounds} --threads {threads}"));
+    let conditions = format!(
         "\nRecorded on {} on {} ({} cores, {threads} threads used), {}, with {} and PyTorch {}; {rounds} rounds.\n\n",
         machine.date, machine.cpu, machine.cores, machine.os, machine.rustc, machine.torch
     );
-    text += "| workload | ours, ms | PyTorch, ms | ratio | of the rounds | ours, MB | PyTorch, MB |\n";
-    text += "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
-    for row in &record.rows {
-        text += &format!(
-            "| {} | {} | {} | {:.2} | {} | {} | {} |\n",
-            row.about,
-            milliseconds(row.ours_ms),
-            milliseconds(row.torch_ms),
-            row.ratio,
-            row.spread(),
-            megabytes(row.ours_peak_mb),
-            megabytes(row.torch_peak_mb)
-        );
-    }
-    text += &format!("\nGeometric mean of the ratios: **{:.2}**.", record.geometric_mean);
-    if let Some(mb) = record.torch_start_mb {
-        text += &format!(" Of PyTorch's memory, Python and its libraries take {mb:.0} MB before there is a net.");
-    }
-    text + "\n"
+    let heading = "| workload | ours, ms | PyTorch, ms | ratio | of the rounds | ours, MB | PyTorch, MB |\n\
+                   | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+    let rows: String = record.rows.iter().map(line).collect();
+    let mean = format!("\nGeometric mean of the ratios: **{:.2}**.", record.geometric_mean);
+    let start = record.torch_start_mb.map_or_else(String::new, |mb| {
+        format!(" Of PyTorch's memory, Python and its libraries take {mb:.0} MB before there is a net.")
+    });
+    [&command, &conditions, heading, &rows, &mean, &start, "\n"].concat()
+}
+
+fn line(row: &Row) -> String {
+    format!(
+        "| {} | {} | {} | {:.2} | {} | {} | {} |\n",
+        row.about,
+        milliseconds(row.ours_ms),
+        milliseconds(row.torch_ms),
+        row.ratio,
+        row.spread(),
+        megabytes(row.ours_peak_mb),
+        megabytes(row.torch_peak_mb)
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::machine::Machine;
-    use super::super::measure::Row;
     use super::*;
     use crate::fixture::Fixture;
 

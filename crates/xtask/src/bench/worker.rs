@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn script(answers: &[&str]) -> Result<LineWorker<Script>> {
-        let answers = Cursor::new(answers.iter().map(|line| format!("{line}\n")).collect());
+        let answers = Cursor::new(answers.join("\n"));
         LineWorker::new(Script { asked: Vec::new(), answers }, "the worker")
     }
 
