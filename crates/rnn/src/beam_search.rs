@@ -66,7 +66,7 @@ struct Hypothesis<S> {
 }
 
 impl<S: Clone> Hypothesis<S> {
-    /// The sequence with one more token, of this log-probability, and the state before that.
+    /// The sequence with one more token of this log-probability; `state` is the decoder's before it reads that token.
     fn extended(&self, id: u32, log_prob: f32, state: &S) -> Self {
         let ids = [&self.ids[..], &[id]].concat();
         Self { ids, log_prob: self.log_prob + f64::from(log_prob), state: state.clone() }
