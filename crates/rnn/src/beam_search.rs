@@ -65,6 +65,14 @@ struct Hypothesis<S> {
     state: S,
 }
 
+impl<S: Clone> Hypothesis<S> {
+    /// The sequence with one more token of this log-probability; `state` is the decoder's before it reads that token.
+    fn extended(&self, id: u32, log_prob: f32, state: &S) -> Self {
+        let ids = [&self.ids[..], &[id]].concat();
+        Self { ids, log_prob: self.log_prob + f64::from(log_prob), state: state.clone() }
+    }
+}
+
 /// What a search found.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -90,18 +98,6 @@ impl<D: Decoder> Search<'_, D> {
         let mut state = sequence.state.clone();
         let logits = self.decoder.forward(&Tensor::new(&[[last]], self.device)?, &mut state, None)?; // (1, 1, vocabulary)
         Ok((log_softmax(&logits.flatten_all()?.detach(), 0)?.to_vec1()?, state))
-    }
-
-    /// The sequence with one more token.
-    fn extend(
-        &self,
-        sequence: &Hypothesis<D::State>,
-        id: u32,
-        log_prob: f32,
-        state: &D::State,
-    ) -> Hypothesis<D::State> {
-        let ids = [&sequence.ids[..], &[id]].concat();
-        Hypothesis { ids, log_prob: sequence.log_prob + f64::from(log_prob), state: state.clone() }
     }
 
     /// Whether a sequence is complete.
@@ -133,7 +129,7 @@ impl<D: Decoder> Search<'_, D> {
                 let mut order: Vec<u32> = (0..log_probs.len() as u32).collect();
                 order.sort_by(|&a, &b| log_probs[b as usize].total_cmp(&log_probs[a as usize]));
                 let best = order.into_iter().take(width);
-                candidates.extend(best.map(|id| self.extend(sequence, id, log_probs[id as usize], &state)));
+                candidates.extend(best.map(|id| sequence.extended(id, log_probs[id as usize], &state)));
             }
             candidates.sort_by(|a, b| b.log_prob.total_cmp(&a.log_prob));
             candidates.truncate(width);
@@ -164,7 +160,7 @@ impl<D: Decoder> Search<'_, D> {
             let (log_probs, state) = self.next(&sequence)?;
             calls += 1;
             for (id, &log_prob) in (0..).zip(&log_probs) {
-                let longer = self.extend(&sequence, id, log_prob, &state);
+                let longer = sequence.extended(id, log_prob, &state);
                 let bound = self.score(longer.log_prob, self.max_len);
                 if self.ends(&longer) {
                     let score = self.score(longer.log_prob, longer.ids.len());
