@@ -81,14 +81,14 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.show("weight", layer.weight())?; // (5, 3)
 
     nb.cell("Its forward pass")?;
-    let x = nb.uniform((2, 5))?; // (2, 5)
+    let x = nb.normal((2, 5))?; // (2, 5)
     nb.show("layer(x)", layer.forward(&x)?)?; // (2, 3)
 
     nb.cell("A net of such layers")?;
     let parameters = nb.parameters();
     let vb = parameters.builder();
     let net = Sequential::new().add(ReluLinear::new(64, 8, &vb.pp("0"))?).add(ReluLinear::new(8, 1, &vb.pp("1"))?);
-    let x = nb.uniform((2, 64))?; // (2, 64)
+    let x = nb.normal((2, 64))?; // (2, 64)
     nb.show("net(x)", net.forward_t(&x, false)?)?; // (2, 1)
     nb.say(net.summary((2, 64), nb.device())?)
 }

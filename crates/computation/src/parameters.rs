@@ -150,7 +150,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
             _ => far_or_zero(&weight, nb)?,
         }
         let values = weight.flatten_all()?.to_vec1::<f32>()?; // (10000)
-        let chart = Chart::new().size(260, 220).title(title).x_label("value").y_label("count");
+        let chart = Chart::new().size(320, 240).title(title).x_label("value").y_label("count");
         panels.push(chart.histogram([("", values.as_slice())], 40));
     }
     let alt = "Histograms of 10,000 weights: a bell, a level block, and two blocks with a spike at zero between them";

@@ -79,7 +79,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Loading it")?;
     let others = nb.parameters();
     let clone = Mlp::new(&others.builder())?;
-    nb.show("difference before", largest_difference(&y, &clone.forward(&x)?)?)?;
+    nb.show("difference before", format!("{:.4}", largest_difference(&y, &clone.forward(&x)?)?))?;
     others.load(&path)?;
     let difference = largest_difference(&y, &clone.forward(&x)?)?;
     nb.show("difference after", difference)?;
@@ -118,7 +118,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let example = read_pytorch(pytorch_sample("example.pt"), None, &device)?;
     let (x, y) = (&example.tensors()["x"], &example.tensors()["y"]); // (2, 20) and (2, 10)
     let difference = largest_difference(y, &clone.forward(x)?)?;
-    nb.show("difference from PyTorch", difference)?;
+    nb.show("difference from PyTorch", format!("{difference:.1e}"))?;
     nb.metric("difference_from_pytorch", difference)
 }
 

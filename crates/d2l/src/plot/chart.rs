@@ -253,7 +253,8 @@ impl Chart {
                 counts[(((value - low) / width) as usize).min(bins - 1)] += 1.0;
             }
             let mark = Mark::Bars { place, of, color: BARS[place % BARS.len()] };
-            self.series.push(Series { label: Some(label), xs: edges.clone(), ys: counts, mark });
+            let label = Some(label).filter(|label| !label.is_empty());
+            self.series.push(Series { label, xs: edges.clone(), ys: counts, mark });
         }
         self
     }
