@@ -63,4 +63,7 @@ for case, x, train in [("batch_norm", planes + 3, True), ("batch_norm_rows", tor
            gamma=torch.randn(3), beta=torch.randn(3))
     tensors[f"{case}.mean_after"], tensors[f"{case}.var_after"] = mean, var
 
+record("conv1d_grouped", lambda x, w, b: F.conv1d(x, w, b, padding=1, groups=2), x=torch.randn(2, 4, 7),
+       w=torch.randn(6, 2, 3), b=torch.randn(6))
+
 save_file(tensors, "crates/d2l/tests/reference/convolution.safetensors", metadata={"pytorch": torch.__version__})

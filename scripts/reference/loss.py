@@ -24,4 +24,7 @@ x = torch.tensor([-100.0, 100.0, -100.0, 100.0, 0.0], dtype=torch.float64).requi
 t = torch.tensor([0.0, 1.0, 1.0, 0.0, 0.5], dtype=torch.float64).requires_grad_()
 output = functional.binary_cross_entropy_with_logits(x, t, reduction="none")
 reference.case("bce_large", {"x": x, "t": t}, output)
+for reduction in ("none", "mean", "sum"):
+    x, t = reference.normal(4, 5, scale=2.0), reference.normal(4, 5)
+    reference.case(f"squared_{reduction}", {"x": x, "t": t}, 0.5 * functional.mse_loss(x, t, reduction=reduction))
 reference.write()

@@ -1,4 +1,4 @@
-"""Parameters after each step of PyTorch 2.15.0's optimizers, for `crates/d2l/tests/optim.rs`.
+"""PyTorch 2.15.0's optimizers, clipping and schedules, for `crates/d2l/tests/optim.rs`: parameters after each step.
 
 The objective is half the sum of the squares of `x w + b`.
 """
@@ -40,4 +40,43 @@ run("adagrad", lambda p: torch.optim.Adagrad(p))
 run("adagrad_options", lambda p: torch.optim.Adagrad(p, lr=0.1, weight_decay=0.1, eps=1e-6))
 run("adadelta", lambda p: torch.optim.Adadelta(p))
 run("adadelta_options", lambda p: torch.optim.Adadelta(p, lr=0.5, rho=0.8, eps=1e-4, weight_decay=0.1))
+
+
+def groups(p):
+    """The weight with a decay of its own, the bias at half the learning rate."""
+    return lambda lr: [{"params": p[:1], "weight_decay": 0.2}, {"params": p[1:], "lr": lr / 2}]
+
+
+run("sgd_groups", lambda p: torch.optim.SGD(groups(p)(0.01), lr=0.01, momentum=0.9))
+run("adam_groups", lambda p: torch.optim.Adam(groups(p)(0.1), lr=0.1))
+run("adamw_groups", lambda p: torch.optim.AdamW(groups(p)(0.1), lr=0.1))
+run("rmsprop_groups", lambda p: torch.optim.RMSprop(groups(p)(0.02), lr=0.02))
+run("adagrad_groups", lambda p: torch.optim.Adagrad(groups(p)(0.1), lr=0.1))
+run("adadelta_groups", lambda p: torch.optim.Adadelta(groups(p)(1.0), lr=1.0))
+
+w, b = (start.detach().clone().requires_grad_() for start in (w0, b0))
+(0.5 * (x.detach() @ w + b).square().sum()).backward()
+norm = torch.nn.utils.clip_grad_norm_([w, b], 0.5)
+for name, tensor in (("norm", norm), ("w", w.grad), ("b", b.grad)):
+    reference.keep(f"clipped.{name}", tensor)
+
+
+def schedule(name, scheduler, epochs=24, lr=0.3):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+    scheduler = scheduler(optimizer)
+    rates = []
+    for _ in range(epochs):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    reference.keep(f"schedule.{name}", torch.tensor(rates, dtype=torch.float64))
+
+
+lr = torch.optim.lr_scheduler
+schedule("step", lambda o: lr.StepLR(o, 5, 0.3))
+schedule("multi_step", lambda o: lr.MultiStepLR(o, [4, 9, 17], 0.5))
+schedule("cosine", lambda o: lr.CosineAnnealingLR(o, 20, eta_min=0.01), epochs=21)
+warm_up = lambda o: lr.LinearLR(o, start_factor=1 / 3, total_iters=5)
+cosine = lambda o: lr.CosineAnnealingLR(o, 15, eta_min=0.01)
+schedule("warm_up_cosine", lambda o: lr.SequentialLR(o, [warm_up(o), cosine(o)], milestones=[5]), epochs=21)
 reference.write()

@@ -6,7 +6,9 @@
 
 #![warn(missing_docs)]
 
+pub mod checkpoint;
 pub mod data;
+pub mod device;
 pub mod nn;
 pub mod notebook;
 #[allow(unsafe_code)] // the kernels; each block gives its reason
@@ -15,4 +17,5 @@ pub mod optim;
 pub mod plot;
 pub mod prelude;
 pub mod random;
+pub mod text;
 pub mod train;

@@ -54,12 +54,15 @@ proptest! {
     }
 
     #[test]
-    fn conv1d_gradients(stride in 1usize..4, padding in 0usize..3, dilation in 1usize..3, kernel in 1usize..4, extra in 0usize..5, seed: u64) {
-        let config = Conv1dConfig { padding, stride, dilation, groups: 1 };
+    fn conv1d_gradients(stride in 1usize..4, padding in 0usize..3, dilation in 1usize..3, groups in 1usize..3, kernel in 1usize..4, extra in 0usize..5, seed: u64, turned: bool) {
+        let config = Conv1dConfig { padding, stride, dilation, groups };
         let mut rng = rng(seed);
         let length = dilation * (kernel - 1) + 1 + extra;
-        let (x, w, b) = (uniform(&mut rng, &[2, 3, length]), uniform(&mut rng, &[2, 3, kernel]), uniform(&mut rng, &[2]));
-        check_gradients(&[x, w, b], |t| conv1d(&t[0], &t[1], Some(&t[2]), &config));
+        let (x, w) = (uniform(&mut rng, &[2, 3 * groups, length]), uniform(&mut rng, &[2 * groups, 3, kernel]));
+        let b = uniform(&mut rng, &[2 * groups]);
+        let (x, w) = if turned { (non_contiguous(&x), non_contiguous(&w)) } else { (x, w) };
+        check_gradients(&[x.clone(), w.clone(), b], |t| conv1d(&t[0], &t[1], Some(&t[2]), &config));
+        check_gradients(&[x, w], |t| conv1d(&t[0], &t[1], None, &config));
     }
 }
 
@@ -191,6 +194,8 @@ fn pytorch_agrees() {
     }
     let config = Conv1dConfig { stride: 2, padding: 2, dilation: 2, groups: 1 };
     reference.check("conv1d", &["x", "w", "b"], |t| conv1d(&t[0], &t[1], Some(&t[2]), &config));
+    let config = Conv1dConfig { padding: 1, groups: 2, ..Conv1dConfig::default() };
+    reference.check("conv1d_grouped", &["x", "w", "b"], |t| conv1d(&t[0], &t[1], Some(&t[2]), &config));
 }
 
 #[test]
@@ -202,7 +207,10 @@ fn compositions_agree_with_the_kernels() {
     let w = uniform(&mut rng, &[4, 3, 3, 2]);
     let config =
         ConvTranspose2dConfig { padding: (1, 0), output_padding: (1, 0), stride: (2, 1), dilation: (1, 2), groups: 2 };
-    check_composition(&[x, w, b], |t| conv_transpose2d(&t[0], &t[1], Some(&t[2]), &config));
+    check_composition(&[x, w, b.clone()], |t| conv_transpose2d(&t[0], &t[1], Some(&t[2]), &config));
+    let (x, w) = (uniform(&mut rng, &[2, 4, 9]), uniform(&mut rng, &[6, 2, 3]));
+    let config = Conv1dConfig { padding: 1, stride: 2, dilation: 2, groups: 2 };
+    check_composition(&[x, w, b], |t| conv1d(&t[0], &t[1], Some(&t[2]), &config));
 }
 
 /// Winograd's transforms cost a digit or so: `f32` stays within 8e-6 of the largest output.
@@ -274,5 +282,13 @@ fn bad_arguments_are_named() {
     assert!(transposed(&[1, 2, 3, 3], &[2, 2, 1, 1], wide).contains("padding 3 leaves nothing"));
     let more = ConvTranspose2dConfig { output_padding: (1, 0), ..plain };
     assert!(transposed(&[1, 2, 3, 3], &[2, 2, 1, 1], more).contains("output_padding must be smaller"));
-    assert!(message(conv1d(&zeros(&[1, 2]), &zeros(&[1, 2, 1]), None, &Conv1dConfig::default())).contains("conv1d: x"));
+    let plain = Conv1dConfig::default();
+    let line = |x: &[usize], w: &[usize], config| message(conv1d(&zeros(x), &zeros(w), None, &config));
+    assert!(line(&[1, 2], &[1, 2, 1], plain).contains("conv1d: x"));
+    assert!(line(&[1, 2, 3], &[1, 2], plain).contains("conv1d: weight"));
+    assert!(line(&[1, 2, 3], &[1, 3, 1], plain).contains("channels"));
+    assert!(line(&[1, 2, 3], &[1, 2, 4], plain).contains("does not fit"));
+    assert!(line(&[1, 2, 3], &[1, 2, 1], Conv1dConfig { stride: 0, ..plain }).contains("stride"));
+    assert!(line(&[1, 2, 3], &[1, 2, 1], Conv1dConfig { dilation: 0, ..plain }).contains("dilation"));
+    assert!(line(&[1, 2, 3], &[3, 1, 1], Conv1dConfig { groups: 2, ..plain }).contains("groups"));
 }

@@ -4,13 +4,17 @@ mod support;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use d2l::ops::dropout;
+use proptest::prelude::*;
 use support::{assert_close, check_gradients, non_contiguous, rng, uniform};
 
-#[test]
-fn gradients_agree_with_finite_differences() {
-    let x = uniform(&mut rng(1), &[3, 7]);
-    for x in [x.clone(), non_contiguous(&x)] {
-        for p in [0.0, 0.3, 1.0] {
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn gradients_agree_with_finite_differences(shape in prop::collection::vec(1usize..6, 2..4), p in 0.0f64..1.0, seed: u64, turned: bool) {
+        let x = uniform(&mut rng(seed), &shape);
+        let x = if turned { non_contiguous(&x) } else { x };
+        for p in [0.0, p, 1.0] {
             check_gradients(std::slice::from_ref(&x), |t| dropout(&t[0], p, &mut rng(9)));
         }
     }

@@ -26,7 +26,7 @@ proptest! {
 #[test]
 fn values_and_gradients_are_those_of_pytorch() {
     let reference = Reference::load("embedding");
-    for case in ["sequence", "batch"] {
+    for case in ["sequence", "batch", "single", "pages"] {
         let ids = reference.get(case, "ids");
         reference.check_all_types(case, &["weight"], |t| embedding(ids, &t[0]));
         let ids = ids.to_dtype(DType::U32).expect("ids");

@@ -1,10 +1,11 @@
-//! `ops::linear` against finite differences and against a plain composition.
+//! `ops::linear` against finite differences, PyTorch and a plain composition.
 
 mod support;
 
 use candle_core::{Device, Tensor};
 use d2l::ops::linear;
 use proptest::prelude::*;
+use support::reference::{Reference, check_composition};
 use support::{assert_close, check_gradients, non_contiguous, rng, uniform};
 
 proptest! {
@@ -19,6 +20,31 @@ proptest! {
         check_gradients(&[x.clone(), w.clone(), b], |t| linear(&t[0], &t[1], Some(&t[2])));
         check_gradients(&[x, w], |t| linear(&t[0], &t[1], None));
     }
+
+    #[test]
+    fn any_leading_axes_serve(leading in prop::collection::vec(1usize..4, 0..4), inputs in 1usize..4, seed: u64) {
+        let mut rng = rng(seed);
+        let x = uniform(&mut rng, &[leading.as_slice(), &[inputs]].concat());
+        let (w, b) = (non_contiguous(&uniform(&mut rng, &[3, inputs])), uniform(&mut rng, &[3]));
+        check_gradients(&[x, w, b], |t| linear(&t[0], &t[1], Some(&t[2])));
+    }
+}
+
+#[test]
+fn values_and_gradients_are_those_of_pytorch() {
+    let reference = Reference::load("linear");
+    for case in ["row", "batch", "steps"] {
+        reference.check_all_types(case, &["x", "weight", "bias"], |t| linear(&t[0], &t[1], Some(&t[2])));
+        let case = format!("{case}_without_bias");
+        reference.check_all_types(&case, &["x", "weight"], |t| linear(&t[0], &t[1], None));
+    }
+}
+
+#[test]
+fn compositions_agree_with_the_kernels() {
+    let mut rng = rng(2);
+    let inputs = [uniform(&mut rng, &[3, 4, 5]), uniform(&mut rng, &[6, 5]), uniform(&mut rng, &[6])];
+    check_composition(&inputs, |t| linear(&t[0], &t[1], Some(&t[2])));
 }
 
 #[test]

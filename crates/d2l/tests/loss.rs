@@ -9,11 +9,12 @@ use support::reference::Reference;
 use support::{assert_close, check_gradients, non_contiguous, rng, uniform};
 
 type Loss = fn(&Tensor, &Tensor, Reduction) -> Result<Tensor>;
-const LOSSES: [(&str, Loss); 4] = [
+const LOSSES: [(&str, Loss); 5] = [
     ("mse", mse_loss),
     ("l1", l1_loss),
     ("huber", |x, t, reduction| huber_loss(x, t, 0.7, reduction)),
     ("bce", binary_cross_entropy_with_logits),
+    ("squared", squared_loss),
 ];
 const REDUCTIONS: [(&str, Reduction); 3] =
     [("none", Reduction::None), ("mean", Reduction::Mean), ("sum", Reduction::Sum)];

@@ -1,9 +1,9 @@
-//! The optimizers against PyTorch's steps.
+//! The optimizers, clipping and schedules against PyTorch's.
 
 mod support;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use d2l::optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, ParameterGroup, RmsProp, Sgd, clip_gradients};
+use d2l::optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, ParameterGroup, RmsProp, Sgd, clip_gradients, schedule};
 use support::assert_close;
 use support::reference::Reference;
 
@@ -47,6 +47,54 @@ fn adaptive_optimizers_step_as_pytorch_does() -> Result<()> {
     check("adagrad_options", |vars| Adagrad::new(vars, 0.1).eps(1e-6).weight_decay(0.1))?;
     check("adadelta", |vars| Adadelta::new(vars, 1.0))?;
     check("adadelta_options", |vars| Adadelta::new(vars, 0.5).rho(0.8).eps(1e-4).weight_decay(0.1))
+}
+
+#[test]
+fn groups_step_as_pytorch_does() -> Result<()> {
+    let groups = |vars: Vec<Var>| {
+        vec![
+            ParameterGroup { weight_decay: Some(0.2), ..ParameterGroup::from(vars[..1].to_vec()) },
+            ParameterGroup { learning_rate_factor: 0.5, ..ParameterGroup::from(vars[1..].to_vec()) },
+        ]
+    };
+    check("sgd_groups", |vars| Sgd::new(groups(vars), 0.01).momentum(0.9))?;
+    check("adam_groups", |vars| Adam::new(groups(vars), 0.1))?;
+    check("adamw_groups", |vars| AdamW::new(groups(vars), 0.1))?;
+    check("rmsprop_groups", |vars| RmsProp::new(groups(vars), 0.02))?;
+    check("adagrad_groups", |vars| Adagrad::new(groups(vars), 0.1))?;
+    check("adadelta_groups", |vars| Adadelta::new(groups(vars), 1.0))
+}
+
+#[test]
+fn clipping_is_that_of_pytorch() -> Result<()> {
+    let reference = Reference::load("optim");
+    let vars = [Var::from_tensor(reference.get("start", "w"))?, Var::from_tensor(reference.get("start", "b"))?];
+    let out = reference.get("start", "x").matmul(&vars[0])?.broadcast_add(&vars[1])?;
+    let mut grads = (out.sqr()?.sum_all()? * 0.5)?.backward()?;
+    let norm = clip_gradients(&mut grads, &vars, 0.5)?;
+    assert_close(&Tensor::new(norm, &Device::Cpu)?, reference.get("clipped", "norm"), 1e-12);
+    for (var, name) in vars.iter().zip(["w", "b"]) {
+        // PyTorch adds 1e-6 to the norm that it divides by.
+        assert_close(grads.get(var).expect("a gradient"), reference.get("clipped", name), 1e-6);
+    }
+    Ok(())
+}
+
+#[test]
+fn schedules_are_those_of_pytorch() -> Result<()> {
+    let reference = Reference::load("optim");
+    let check = |name: &str, rate: &dyn Fn(usize) -> f64| -> Result<()> {
+        let expected = reference.get("schedule", name);
+        let rates: Vec<f64> = (0..expected.elem_count()).map(rate).collect();
+        assert_close(&Tensor::new(rates, &Device::Cpu)?, expected, 1e-12);
+        Ok(())
+    };
+    check("step", &|epoch| schedule::step(0.3, epoch, 5, 0.3))?;
+    check("multi_step", &|epoch| schedule::multi_step(0.3, epoch, &[4, 9, 17], 0.5))?;
+    let cosine = schedule::Cosine { initial: 0.3, last: 0.01, ..schedule::Cosine::default() };
+    check("cosine", &|epoch| cosine.at(epoch))?;
+    let warm = schedule::Cosine { warmup_steps: 5, warmup_begin: 0.1, ..cosine };
+    check("warm_up_cosine", &|epoch| warm.at(epoch))
 }
 
 #[test]

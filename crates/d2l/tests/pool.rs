@@ -24,6 +24,17 @@ proptest! {
     }
 
     #[test]
+    fn pool_gradients_on_a_line(length in 3usize..12, kernel in 1usize..4, stride in 1usize..4, padding in 0usize..2, seed: u64, turned: bool) {
+        let config = Pool1dConfig { kernel, stride, padding: padding.min(kernel / 2) };
+        let x = uniform(&mut rng(seed), &[2, 3, length]);
+        let x = if turned { non_contiguous(&x) } else { x };
+        check_gradients(std::slice::from_ref(&x), |t| max_pool1d(&t[0], &config));
+        check_gradients(std::slice::from_ref(&x), |t| avg_pool1d(&t[0], &config));
+        let planes = x.unsqueeze(1)?;
+        check_gradients(&[planes], |t| global_avg_pool2d(&t[0]));
+    }
+
+    #[test]
     fn resizing_gradients(size in (1usize..6, 1usize..6), target in (1usize..8, 1usize..8), seed: u64, turned: bool) {
         let x = uniform(&mut rng(seed), &[2, 2, size.0, size.1]);
         let x = if turned { non_contiguous(&x) } else { x };
@@ -71,6 +82,10 @@ fn compositions_agree_with_the_kernels() {
     check_composition(&x, |t| adaptive_max_pool2d(&t[0], (4, 3)));
     check_composition(&x, |t| upsample_nearest2d(&t[0], (9, 3)));
     check_composition(&x, |t| upsample_bilinear2d(&t[0], (9, 3), false));
+    check_composition(&x, |t| global_avg_pool2d(&t[0]));
+    let line = Pool1dConfig { kernel: 3, stride: 2, padding: 1 };
+    check_composition(&x, |t| max_pool1d(&t[0].flatten_to(1)?, &line));
+    check_composition(&x, |t| avg_pool1d(&t[0].flatten_to(1)?, &line));
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! `ops::{sum, mean, max}` against finite differences and plain loops.
+//! `ops::{sum, mean, max}` against finite differences, PyTorch and candle.
 
 mod support;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use d2l::ops::{max, max_keepdim, mean, mean_keepdim, sum, sum_keepdim};
 use proptest::prelude::*;
+use support::reference::Reference;
 use support::{assert_close, check_gradients, non_contiguous, rng, uniform};
 
 proptest! {
@@ -37,6 +38,20 @@ proptest! {
         for axis in 0..shape.len() {
             assert_close(&max(&x, axis)?, &x.max(axis)?, 0.0);
         }
+    }
+}
+
+#[test]
+fn values_and_gradients_are_those_of_pytorch() {
+    let reference = Reference::load("reduce");
+    let axes: [(&str, &[usize]); 5] =
+        [("first", &[0]), ("middle", &[1]), ("last", &[2]), ("outer", &[0, 2]), ("all", &[0, 1, 2])];
+    for (name, axes) in axes {
+        reference.check_all_types(&format!("sum_{name}"), &["x"], |t| sum(&t[0], axes.to_vec()));
+        reference.check_all_types(&format!("mean_{name}"), &["x"], |t| mean_keepdim(&t[0], axes.to_vec()));
+    }
+    for axis in 0..3 {
+        reference.check_all_types(&format!("max_{axis}"), &["x"], |t| max(&t[0], axis));
     }
 }
 

@@ -80,7 +80,7 @@ pub fn train(
     parameters: &Parameters,
     shuffle: Stream,
 ) -> anyhow::Result<Fit> {
-    let net = Linear::no_bias(train.0.dim(1)?, 1, &parameters.builder().pp("output"))?;
+    let net = Linear::without_bias(train.0.dim(1)?, 1, &parameters.builder().pp("output"))?;
     let mut optimizer = Sgd::new(parameters.variables(), config.lr);
     let batch_size = config.batch_size as usize;
     let mut train = ArrayLoader::from_tensors(&train.0, &train.1, batch_size)?.shuffled(shuffle);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::bench::weave_page;
 use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::links::broken_links;
@@ -18,6 +19,7 @@ use crate::weave::{Mode, strays, weave};
 pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Result<Vec<Problem>> {
     let mut problems = weave(workspace, chosen, None, Mode::Check)?;
     problems.extend(strays(workspace, all)?);
+    problems.extend(weave_page(workspace, Mode::Check)?);
     for chapter in chosen {
         for section in &chapter.sections {
             problems.extend(shape(workspace, section)?);

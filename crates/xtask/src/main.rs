@@ -1,5 +1,6 @@
 //! The workspace's one entrance for everything that is not a section: records runs, weaves pages and checks them.
 
+mod bench;
 mod cells;
 mod chapters;
 mod check;
@@ -17,7 +18,8 @@ mod run;
 mod targets;
 mod weave;
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -68,6 +70,39 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Time the book's workloads here and in PyTorch by turns.
+    ///
+    /// Builds the benchmark in release mode, starts one worker of each side for a workload, warms both up and lets them
+    /// take turns. A ratio is our time over PyTorch's: the median over the rounds.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask bench --python ~/torch/bin/python\n  \
+        cargo xtask bench lenet resnet --rounds 5\n  \
+        cargo xtask bench --record")]
+    Bench {
+        /// Only these workloads.
+        workloads: Vec<String>,
+        /// List the workloads instead.
+        #[arg(long)]
+        list: bool,
+        /// How often both sides take their turn.
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+        rounds: u16,
+        /// Training steps in a turn; as many as take about a second if not given.
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+        steps: Option<u16>,
+        /// Threads of either side.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+        threads: u16,
+        /// Write the rows to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// A Python that has PyTorch 2 [default: D2L_PYTHON of the environment, or python3]
+        #[arg(long, value_name = "PATH")]
+        python: Option<OsString>,
+        /// Keep the table and show it on the page performance.md.
+        #[arg(long, conflicts_with = "workloads")]
+        record: bool,
+    },
     /// Check pages, sources, recorded results against their targets, and links.
     #[command(after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --run linear-nets")]
     Check {
@@ -115,7 +150,15 @@ fn start(arguments: Arguments) -> Result<bool> {
             let mode = if check { Mode::Check } else { Mode::Write };
             let mut problems = weave::weave(&workspace, &chapters, None, mode)?;
             problems.extend(weave::strays(&workspace, &chapters)?);
+            problems.extend(bench::weave_page(&workspace, mode)?);
             conclude(&problems)
+        }
+        Command::Bench { list: true, .. } => bench::list(&workspace).map(|()| true),
+        Command::Bench { workloads, list: _, rounds, steps, threads, json, python, record } => {
+            let python = python.or_else(|| std::env::var_os("D2L_PYTHON")).unwrap_or_else(|| "python3".into());
+            let (rounds, steps, threads) = (usize::from(rounds), steps.map(usize::from), usize::from(threads));
+            bench::bench(&workspace, &bench::Options { workloads, rounds, steps, threads, python, json, record })?;
+            if record { conclude(&bench::weave_page(&workspace, Mode::Write)?) } else { Ok(true) }
         }
         Command::Check { chapter, run, allow_sample } => {
             let chosen = workspace.select(chapter.as_deref())?;

@@ -1,7 +1,7 @@
 //! The markers in a page: which parts of it are written by `weave`, all the rest being prose that nobody touches.
 //!
-//! A marker is a line of its own, `<!-- code: Cell title -->` to `<!-- /code -->`, and so for `item`, `output` and
-//! `run`, which names nothing. Inside fenced code a marker is only text.
+//! A marker is a line of its own, `<!-- code: Cell title -->` to `<!-- /code -->`, and so for `item` and `output`;
+//! `run` and `bench` name nothing. Inside fenced code a marker is only text.
 
 use std::ops::Range;
 use std::path::Path;
@@ -19,7 +19,11 @@ pub enum Content {
     Output(String),
     /// How the output came about, and its metrics.
     Run,
+    /// The recorded benchmark, on its own page.
+    Bench,
 }
+
+const KEYWORDS: [&str; 5] = ["code", "item", "output", "run", "bench"];
 
 impl Content {
     fn keyword(&self) -> &'static str {
@@ -28,6 +32,7 @@ impl Content {
             Self::Item(_) => "item",
             Self::Output(_) => "output",
             Self::Run => "run",
+            Self::Bench => "bench",
         }
     }
 }
@@ -50,10 +55,12 @@ enum Marker {
 fn marker(line: &str) -> Option<Marker> {
     let text = line.trim().strip_prefix("<!--")?.strip_suffix("-->")?.trim();
     if let Some(name) = text.strip_prefix('/') {
-        return ["code", "item", "output", "run"].into_iter().find(|known| *known == name.trim()).map(Marker::Close);
+        return KEYWORDS.into_iter().find(|known| *known == name.trim()).map(Marker::Close);
     }
-    if text == "run" {
-        return Some(Marker::Open(Content::Run));
+    match text {
+        "run" => return Some(Marker::Open(Content::Run)),
+        "bench" => return Some(Marker::Open(Content::Bench)),
+        _ => {}
     }
     let (kind, name) = text.split_once(':')?;
     let name = name.trim().to_owned();

@@ -102,6 +102,7 @@ fn describe(content: &Content) -> String {
         Content::Item(name) => format!("item `{name}`"),
         Content::Output(title) => format!("the output of cell “{title}”"),
         Content::Run => "the account of the run".to_owned(),
+        Content::Bench => "the benchmark".to_owned(),
     }
 }
 
@@ -172,6 +173,7 @@ impl Weaver<'_> {
                 Ok(output(self.section, cell))
             }
             Content::Run => Ok(account(self.section, self.record.ok_or(None)?, self.targets)),
+            Content::Bench => Err(Some("the benchmark is shown on performance.md only: remove the marker".to_owned())),
         }
     }
 

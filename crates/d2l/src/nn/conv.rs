@@ -1,6 +1,6 @@
 //! Convolutional layers, initialised uniformly in `±1 / √fan_in` as PyTorch does by default.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use candle_nn::{Init, Module, VarBuilder};
 
 use crate::ops::{self, Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig};
@@ -9,6 +9,19 @@ use crate::ops::{self, Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig};
 fn uniform(fan_in: usize) -> Init {
     let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
     Init::Uniform { lo: -bound, up: bound }
+}
+
+/// The weight and, where it is asked for, the bias of a layer.
+fn variables(
+    vb: &VarBuilder,
+    shape: impl Into<Shape>,
+    outputs: usize,
+    weight: Init,
+    bias: Option<Init>,
+) -> Result<(Tensor, Option<Tensor>)> {
+    let weight = vb.get_with_hints(shape, "weight", weight)?;
+    let bias = bias.map(|bias| vb.get_with_hints(outputs, "bias", bias)).transpose()?;
+    Ok((weight, bias))
 }
 
 /// A convolution over `(batch, in, length)`, `weight` of `(out, in / groups, kernel)` and `bias` of `(out)`.
@@ -23,10 +36,23 @@ pub struct Conv1d {
 impl Conv1d {
     /// A layer with `weight` and `bias` of the builder.
     pub fn new(inputs: usize, outputs: usize, kernel: usize, config: Conv1dConfig, vb: &VarBuilder) -> Result<Self> {
-        let layer = Self::without_bias(inputs, outputs, kernel, config, vb)?;
-        let fan_in = layer.weight.elem_count() / outputs.max(1);
-        let bias = vb.get_with_hints(outputs, "bias", uniform(fan_in))?;
-        Ok(Self { bias: Some(bias), ..layer })
+        let init = uniform(inputs / config.groups.max(1) * kernel);
+        Self::with_init(inputs, outputs, kernel, config, vb, init, init)
+    }
+
+    /// A layer with chosen initial values.
+    pub fn with_init(
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        config: Conv1dConfig,
+        vb: &VarBuilder,
+        weight: Init,
+        bias: Init,
+    ) -> Result<Self> {
+        let shape = (outputs, inputs / config.groups.max(1), kernel);
+        let (weight, bias) = variables(vb, shape, outputs, weight, Some(bias))?;
+        Ok(Self { weight, bias, config })
     }
 
     /// A layer with `weight` only.
@@ -38,8 +64,8 @@ impl Conv1d {
         vb: &VarBuilder,
     ) -> Result<Self> {
         let inputs = inputs / config.groups.max(1);
-        let weight = vb.get_with_hints((outputs, inputs, kernel), "weight", uniform(inputs * kernel))?;
-        Ok(Self { weight, bias: None, config })
+        let (weight, bias) = variables(vb, (outputs, inputs, kernel), outputs, uniform(inputs * kernel), None)?;
+        Ok(Self { weight, bias, config })
     }
 
     /// `(out, in / groups, kernel)`.
@@ -79,10 +105,23 @@ impl Conv2d {
         config: Conv2dConfig,
         vb: &VarBuilder,
     ) -> Result<Self> {
-        let layer = Self::without_bias(inputs, outputs, kernel, config, vb)?;
-        let fan_in = layer.weight.elem_count() / outputs.max(1);
-        let bias = vb.get_with_hints(outputs, "bias", uniform(fan_in))?;
-        Ok(Self { bias: Some(bias), ..layer })
+        let init = uniform(inputs / config.groups.max(1) * kernel.0 * kernel.1);
+        Self::with_init(inputs, outputs, kernel, config, vb, init, init)
+    }
+
+    /// A layer with chosen initial values.
+    pub fn with_init(
+        inputs: usize,
+        outputs: usize,
+        kernel: (usize, usize),
+        config: Conv2dConfig,
+        vb: &VarBuilder,
+        weight: Init,
+        bias: Init,
+    ) -> Result<Self> {
+        let shape = (outputs, inputs / config.groups.max(1), kernel.0, kernel.1);
+        let (weight, bias) = variables(vb, shape, outputs, weight, Some(bias))?;
+        Ok(Self { weight, bias, config })
     }
 
     /// A layer with `weight` only, as before a batch normalisation.
@@ -95,8 +134,8 @@ impl Conv2d {
     ) -> Result<Self> {
         let inputs = inputs / config.groups.max(1);
         let shape = (outputs, inputs, kernel.0, kernel.1);
-        let weight = vb.get_with_hints(shape, "weight", uniform(inputs * kernel.0 * kernel.1))?;
-        Ok(Self { weight, bias: None, config })
+        let (weight, bias) = variables(vb, shape, outputs, uniform(inputs * kernel.0 * kernel.1), None)?;
+        Ok(Self { weight, bias, config })
     }
 
     /// `(out, in / groups, kernel height, kernel width)`.
@@ -136,10 +175,24 @@ impl ConvTranspose2d {
         config: ConvTranspose2dConfig,
         vb: &VarBuilder,
     ) -> Result<Self> {
-        let layer = Self::without_bias(inputs, outputs, kernel, config, vb)?;
-        let fan_in = layer.weight.elem_count() / inputs.max(1);
-        let bias = vb.get_with_hints(outputs, "bias", uniform(fan_in))?;
-        Ok(Self { bias: Some(bias), ..layer })
+        // PyTorch counts the second axis of the weight as its fan-in here too.
+        let init = uniform(outputs / config.groups.max(1) * kernel.0 * kernel.1);
+        Self::with_init(inputs, outputs, kernel, config, vb, init, init)
+    }
+
+    /// A layer with chosen initial values.
+    pub fn with_init(
+        inputs: usize,
+        outputs: usize,
+        kernel: (usize, usize),
+        config: ConvTranspose2dConfig,
+        vb: &VarBuilder,
+        weight: Init,
+        bias: Init,
+    ) -> Result<Self> {
+        let shape = (inputs, outputs / config.groups.max(1), kernel.0, kernel.1);
+        let (weight, bias) = variables(vb, shape, outputs, weight, Some(bias))?;
+        Ok(Self { weight, bias, config })
     }
 
     /// A layer with `weight` only.
@@ -150,11 +203,10 @@ impl ConvTranspose2d {
         config: ConvTranspose2dConfig,
         vb: &VarBuilder,
     ) -> Result<Self> {
-        let outputs = outputs / config.groups.max(1);
-        let shape = (inputs, outputs, kernel.0, kernel.1);
-        // PyTorch counts the second axis of the weight as its fan-in here too.
-        let weight = vb.get_with_hints(shape, "weight", uniform(outputs * kernel.0 * kernel.1))?;
-        Ok(Self { weight, bias: None, config })
+        let by_group = outputs / config.groups.max(1);
+        let shape = (inputs, by_group, kernel.0, kernel.1);
+        let (weight, bias) = variables(vb, shape, outputs, uniform(by_group * kernel.0 * kernel.1), None)?;
+        Ok(Self { weight, bias, config })
     }
 
     /// `(in, out / groups, kernel height, kernel width)`.

@@ -17,8 +17,15 @@ impl Embedding {
     /// # Errors
     /// Where the parameter cannot be made or has another shape.
     pub fn new(vocabulary: usize, dimension: usize, vb: &VarBuilder) -> Result<Self> {
-        let standard_normal = Init::Randn { mean: 0.0, stdev: 1.0 };
-        Ok(Self { weight: vb.get_with_hints((vocabulary, dimension), "weight", standard_normal)? })
+        Self::with_init(vocabulary, dimension, vb, Init::Randn { mean: 0.0, stdev: 1.0 })
+    }
+
+    /// A table with chosen initial values.
+    ///
+    /// # Errors
+    /// Where the parameter cannot be made or has another shape.
+    pub fn with_init(vocabulary: usize, dimension: usize, vb: &VarBuilder, weight: Init) -> Result<Self> {
+        Ok(Self { weight: vb.get_with_hints((vocabulary, dimension), "weight", weight)? })
     }
 
     /// The table, `(vocabulary, dimension)`.

@@ -13,11 +13,16 @@ pub struct Linear {
     bias: Option<Tensor>,
 }
 
+/// The uniform distribution in `±1/√inputs`.
+fn default_init(inputs: usize) -> Init {
+    let bound = 1.0 / (inputs.max(1) as f64).sqrt();
+    Init::Uniform { lo: -bound, up: bound }
+}
+
 impl Linear {
     /// A layer with a bias, initialised as PyTorch does: weight and bias uniform within `±1/√inputs`.
     pub fn new(inputs: usize, outputs: usize, parameters: &VarBuilder) -> Result<Self> {
-        let bound = 1.0 / (inputs as f64).sqrt();
-        let init = Init::Uniform { lo: -bound, up: bound };
+        let init = default_init(inputs);
         Self::with_init(inputs, outputs, parameters, init, init)
     }
 
@@ -29,9 +34,8 @@ impl Linear {
     }
 
     /// A layer without a bias, initialised as [`Linear::new`].
-    pub fn no_bias(inputs: usize, outputs: usize, parameters: &VarBuilder) -> Result<Self> {
-        let bound = 1.0 / (inputs as f64).sqrt();
-        let weight = parameters.get_with_hints((outputs, inputs), "weight", Init::Uniform { lo: -bound, up: bound })?;
+    pub fn without_bias(inputs: usize, outputs: usize, parameters: &VarBuilder) -> Result<Self> {
+        let weight = parameters.get_with_hints((outputs, inputs), "weight", default_init(inputs))?;
         Ok(Self { weight, bias: None })
     }
 

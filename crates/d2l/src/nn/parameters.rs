@@ -63,6 +63,50 @@ impl Parameters {
         self.trained(|variable| variable.elem_count()).sum()
     }
 
+    /// Where the parameters live.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The parameter or buffer of a full name, such as `output.weight`.
+    pub fn get(&self, name: &str) -> Option<Var> {
+        self.lock().variables.iter().find(|(known, _)| known == name).map(|(_, variable)| variable.clone())
+    }
+
+    /// Draws new values, in place, for each parameter for whose name and shape `init` returns a distribution, in the
+    /// order of creation. Buffers stay as they are.
+    ///
+    /// ```
+    /// use candle_core::Device;
+    /// use d2l::nn::{Linear, Parameters, init};
+    /// use d2l::random::{Purpose, Random};
+    ///
+    /// let parameters = Parameters::new(Random::new(7).fork(Purpose::Initialization), &Device::Cpu);
+    /// let layer = Linear::new(4, 3, &parameters.builder())?;
+    /// parameters.initialize(|name, shape| {
+    ///     Ok(Some(if name.ends_with("weight") { init::xavier_uniform(shape)? } else { init::constant(0.0) }))
+    /// })?;
+    /// assert_eq!(layer.bias().map(|bias| bias.to_vec1::<f32>()).transpose()?, Some(vec![0.0; 3]));
+    /// # Ok::<(), candle_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What `init` returns, before any value has changed; what the device gives.
+    #[doc(alias = "apply")]
+    #[doc(alias = "init_weights")]
+    pub fn initialize(&self, mut init: impl FnMut(&str, &Shape) -> Result<Option<Init>>) -> Result<()> {
+        let trained = self.named().into_iter().filter(|(name, _)| !is_buffer(name));
+        let chosen = trained.map(|(name, variable)| Ok((init(&name, variable.shape())?, variable)));
+        let chosen = chosen.collect::<Result<Vec<_>>>()?;
+        let stream = &mut self.lock().stream;
+        for (init, variable) in chosen {
+            if let Some(init) = init {
+                variable.set(&random::initial(stream, init, variable.shape(), variable.dtype(), variable.device())?)?;
+            }
+        }
+        Ok(())
+    }
+
     fn trained<R>(&self, each: impl Fn(&Var) -> R) -> impl Iterator<Item = R> {
         let store = self.lock();
         let trained = store.variables.iter().filter(|(name, _)| !is_buffer(name));

@@ -3,10 +3,9 @@
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::ops::{RecurrentWeights, RnnActivation, Steps, gru, lstm, rnn};
+use crate::ops::{RecurrentWeights, RnnActivation, Steps, dropout, gru, lstm, rnn};
 
 /// What the recurrent layers have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -121,13 +120,6 @@ impl Stack {
         let stacked = stacked.collect::<Result<_>>()?;
         Ok((if config.batch_first { x.transpose(0, 1)? } else { x }, stacked))
     }
-}
-
-/// Sets each element to zero with probability `p` and scales the others so that the mean stays.
-fn dropout(x: &Tensor, p: f64, rng: &mut ChaCha8Rng) -> Result<Tensor> {
-    let scale = (1.0 / (1.0 - p)) as f32;
-    let mask: Vec<f32> = (0..x.elem_count()).map(|_| if rng.random_bool(p) { 0.0 } else { scale }).collect();
-    x * Tensor::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?
 }
 
 /// A simple recurrent net (section 8.4), `hₜ = φ(w_ih xₜ + b_ih + w_hh hₜ₋₁ + b_hh)` in every layer.

@@ -10,17 +10,28 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use super::{Chapter, Options, Section};
 
 /// Makes a chapter's `main`: `d2l::chapter_main!(linear_nets::CHAPTER);` is the whole program.
-///
-/// Before any thread starts it sets the number of threads that candle and rayon read, which candle otherwise asks the
-/// system for at each matrix product, and an allocator that keeps large buffers instead of mapping them anew each step.
 #[macro_export]
 macro_rules! chapter_main {
     ($chapter:expr) => {
+        $crate::program_main!($crate::notebook::Invocation::from_args(&$chapter));
+    };
+}
+
+/// Makes a `main` that starts as a chapter's does, from a command line as `Result<I, ExitCode>`, where `I` has methods
+/// `threads` (as [`threads`](crate::notebook::threads) gives) and `run`, to an `ExitCode`.
+///
+/// Before any thread starts it sets the number of threads that candle and rayon read, which candle otherwise asks the
+/// system for at each matrix product; it tells candle's own threads to sleep when they have nothing to do, since they
+/// would wait on the cores that the kernels of [`ops`](crate::ops) compute on; and its allocator keeps large buffers
+/// instead of mapping them anew each step.
+#[macro_export]
+macro_rules! program_main {
+    ($invocation:expr) => {
         #[global_allocator]
         static ALLOCATOR: $crate::notebook::Allocator = $crate::notebook::Allocator;
 
         fn main() -> std::process::ExitCode {
-            let invocation = match $crate::notebook::Invocation::from_args(&$chapter) {
+            let invocation = match $invocation {
                 Ok(invocation) => invocation,
                 Err(code) => return code,
             };
@@ -28,7 +39,11 @@ macro_rules! chapter_main {
             #[allow(unsafe_code)]
             unsafe {
                 std::env::set_var("RAYON_NUM_THREADS", invocation.threads().to_string());
+                if std::env::var_os("CANDLE_BARRIER_POOL_SPIN_LIMIT").is_none() {
+                    std::env::set_var("CANDLE_BARRIER_POOL_SPIN_LIMIT", "0");
+                }
             }
+            $crate::notebook::Allocator::keep_freed_memory();
             invocation.run()
         }
     };
@@ -65,19 +80,12 @@ impl Invocation {
 
     /// How many threads to compute with.
     pub fn threads(&self) -> usize {
-        threads(&self.options)
+        threads(self.options.threads)
     }
 
     /// Lists the sections, runs one or all of them. Errors go to standard error; a closed pipe ends the run quietly.
     pub fn run(&self) -> ExitCode {
-        match self.outcome() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) if closed_pipe(&error) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                ExitCode::FAILURE
-            }
-        }
+        exit_code(self.outcome())
     }
 
     fn outcome(&self) -> Result<()> {
@@ -136,16 +144,28 @@ fn command(chapter: &'static Chapter, scale: impl Fn(&Section) -> super::Scale) 
     Options::augment_args(command)
 }
 
-/// The number of threads: the flag's, the environment's, or the machine's physical cores as far as this process may
-/// use them (two threads of one core share its vector units).
-pub(super) fn threads(options: &Options) -> usize {
+/// How a program ends: errors go to standard error; a closed pipe is none.
+pub fn exit_code(outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The number of threads to compute with: the one asked for, the environment's (`RAYON_NUM_THREADS`), or the machine's
+/// physical cores as far as this process may use them (two threads of one core share its vector units).
+pub fn threads(asked: Option<u16>) -> usize {
     let from_environment =
         || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok().filter(|&threads: &usize| threads > 0);
     let available = || {
         let usable = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         usable.min(num_cpus::get_physical()).max(1)
     };
-    options.threads.map(usize::from).or_else(from_environment).unwrap_or_else(available)
+    asked.map(usize::from).or_else(from_environment).unwrap_or_else(available)
 }
 
 fn closed_pipe(error: &anyhow::Error) -> bool {

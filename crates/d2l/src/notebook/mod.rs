@@ -3,6 +3,8 @@
 //! [`Notebook::cell`] opens a cell; the code from there to the next cell is that cell's code on the section's page, and
 //! what is printed and drawn until then is its output.
 
+#[allow(unsafe_code)] // an allocator is unsafe by its nature
+mod allocator;
 mod chapter;
 mod driver;
 mod fingerprint;
@@ -17,22 +19,24 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Shape, Tensor};
 
 use crate::data::fashion_mnist::FashionMnist;
 use crate::data::hub::Hub;
+use crate::data::{FraEng, TimeMachine};
 use crate::nn::Parameters;
 use crate::plot::Figure;
 use crate::random::{self, Purpose, Random, Stream};
+use crate::train::History;
 
+pub use allocator::Allocator;
 #[doc(hidden)]
 pub use chapter::run_with;
 pub use chapter::{Chapter, Section};
-pub use driver::Invocation;
-pub use mimalloc::MiMalloc as Allocator;
+pub use driver::{Invocation, exit_code, threads};
 pub use options::{DeviceChoice, Options, positive, probability};
 pub use progress::TrainingProgress;
 pub use record::{CellRecord, DataOrigin, FigureRecord, Metric, RunRecord};
@@ -46,6 +50,8 @@ pub struct Notebook {
     random: Random,
     folder: PathBuf,
     started: Instant,
+    /// Tokens trained on, and the time that took.
+    trained: (usize, Duration),
     quiet: bool,
     progress: bool,
 }
@@ -66,12 +72,13 @@ impl Notebook {
                 seed: options.seed,
                 scale,
                 device: options.device.to_string(),
-                threads: driver::threads(options),
+                threads: driver::threads(options.threads),
                 data: DataOrigin::None,
                 config: serde_json::Value::Null,
                 metrics: BTreeMap::new(),
                 seconds: 0.0,
                 examples_per_second: None,
+                tokens_per_second: None,
                 fingerprint: section.fingerprint(),
                 cells: Vec::new(),
             },
@@ -79,6 +86,7 @@ impl Notebook {
             random: Random::new(options.seed),
             folder,
             started: Instant::now(),
+            trained: (0, Duration::ZERO),
             quiet: options.quiet,
             progress: !options.no_progress && !options.quiet,
         })
@@ -156,6 +164,13 @@ impl Notebook {
         let before = self.record.metrics.insert(name.to_string(), value.into());
         anyhow::ensure!(before.is_none(), "the metric {name} was given twice");
         Ok(())
+    }
+
+    /// Keeps how fast tokens were trained on: over several trainings, all their tokens by all their time.
+    pub fn trained_tokens(&mut self, history: &History) {
+        self.trained.0 += history.epochs.iter().map(|epoch| epoch.examples).sum::<usize>();
+        self.trained.1 += history.epochs.iter().map(|epoch| epoch.duration).sum::<Duration>();
+        self.record.tokens_per_second = Some(self.trained.0 as f64 / self.trained.1.as_secs_f64());
     }
 
     /// Where to compute.
@@ -239,6 +254,28 @@ impl Notebook {
             "the house prices could not be had, so this run uses 240 training and 120 test houses that are invented: its \
              results say nothing of real houses, and its submission.csv is not for Kaggle.",
         )
+    }
+
+    /// The Time Machine (section 8.2); the committed sample text at smoke scale or, with a notice, where the novel cannot
+    /// be had.
+    ///
+    /// # Errors
+    /// Where files are damaged.
+    pub fn time_machine(&mut self) -> Result<TimeMachine> {
+        let notice = "The Time Machine could not be had, so this run uses a story that comes with the repository, a tenth \
+                      as long, and its results are not the book's.";
+        self.full_or_sample(TimeMachine::fetch, TimeMachine::sample, notice)
+    }
+
+    /// Pairs of English and French sentences (section 9.5); the committed sample at smoke scale or, with a notice, where
+    /// the whole set cannot be had.
+    ///
+    /// # Errors
+    /// Where files are damaged.
+    pub fn fra_eng(&mut self) -> Result<FraEng> {
+        let notice = "the sentence pairs could not be had, so this run uses 442 pairs that come with the repository, and \
+                      its results are not the book's.";
+        self.full_or_sample(FraEng::fetch, FraEng::sample, notice)
     }
 
     /// A set from the hub; its sample at smoke scale or, with a notice, where the set cannot be had.

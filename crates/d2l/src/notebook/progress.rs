@@ -13,17 +13,38 @@ pub struct TrainingProgress {
     enabled: bool,
     bar: Option<ProgressBar>,
     epochs: usize,
+    unit: &'static str,
+    perplexity: bool,
 }
+
+/// The most epochs that get a line each; of more, every so many-th.
+const LINES: usize = 50;
 
 impl TrainingProgress {
     /// Shows nothing where it is not enabled.
     pub(super) fn new(enabled: bool) -> Self {
-        Self { enabled, bar: None, epochs: 0 }
+        Self { enabled, bar: None, epochs: 0, unit: "examples", perplexity: false }
     }
 
-    fn describe(loss: f64, accuracy: Option<f64>) -> String {
+    /// Counts tokens, for nets whose examples are tokens.
+    pub fn tokens(mut self) -> Self {
+        self.unit = "tokens";
+        self
+    }
+
+    /// Shows the perplexity, the exponential of the loss, in its place (section 8.4).
+    pub fn perplexity(mut self) -> Self {
+        self.perplexity = true;
+        self
+    }
+
+    fn describe(&self, loss: f64, accuracy: Option<f64>) -> String {
         let accuracy = accuracy.map(|accuracy| format!("  train acc {accuracy:.3}")).unwrap_or_default();
-        format!("train loss {loss:.4}{accuracy}")
+        if self.perplexity {
+            format!("perplexity {:.2}{accuracy}", loss.exp())
+        } else {
+            format!("train loss {loss:.4}{accuracy}")
+        }
     }
 }
 
@@ -42,21 +63,22 @@ impl Monitor for TrainingProgress {
         let Some(bar) = &self.bar else { return };
         bar.inc(1);
         // Formatting at every step would cost a small net some of its speed.
-        if progress.batch % 16 == 1 {
+        if bar.position() % 16 == 1 {
             bar.set_prefix(format!("epoch {}/{}", progress.epoch, self.epochs));
-            let shown = Self::describe(progress.loss, progress.accuracy);
-            bar.set_message(format!("{shown}  {:.0} examples/s", progress.examples_per_second));
+            let shown = self.describe(progress.loss, progress.accuracy);
+            bar.set_message(format!("{shown}  {:.0} {}/s", progress.examples_per_second, self.unit));
         }
     }
 
     fn epoch(&mut self, epoch: &EpochSummary) {
-        if !self.enabled || self.bar.is_some() {
+        let shown = epoch.epoch.is_multiple_of(self.epochs.div_ceil(LINES).max(1));
+        if !self.enabled || self.bar.is_some() || !shown {
             return;
         }
         let test = epoch.test_accuracy.map(|accuracy| format!("  test acc {accuracy:.3}")).unwrap_or_default();
-        let shown = Self::describe(epoch.train_loss, epoch.train_accuracy);
-        let (number, epochs, rate) = (epoch.epoch, self.epochs, epoch.examples_per_second());
-        eprintln!("epoch {number}/{epochs}  {shown}{test}  {rate:.0} examples/s");
+        let shown = self.describe(epoch.train_loss, epoch.train_accuracy);
+        let (number, epochs, rate, unit) = (epoch.epoch, self.epochs, epoch.examples_per_second(), self.unit);
+        eprintln!("epoch {number}/{epochs}  {shown}{test}  {rate:.0} {unit}/s");
     }
 
     fn finish(&mut self) {

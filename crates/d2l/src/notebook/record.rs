@@ -101,6 +101,9 @@ pub struct RunRecord {
     /// Examples trained on a second, where the section trains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub examples_per_second: Option<f64>,
+    /// Tokens trained on a second, where the section trains on text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_second: Option<f64>,
     /// What tells whether the source has changed since.
     pub fingerprint: String,
     /// The cells with what they printed and drew.

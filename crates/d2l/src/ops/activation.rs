@@ -18,6 +18,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDTyp
 use super::kernel::{self, for_float};
 use super::math::{self, Elementary};
 use super::parallel;
+use super::tape;
 
 /// `max(x, 0)`, with gradient 0 at 0 (section 4.1).
 ///
@@ -62,7 +63,7 @@ pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
 }
 
 fn apply<A: Activation>(x: &Tensor) -> Result<Tensor> {
-    if kernel::has_kernel(x) { x.apply_op1(ActivationOp::<A>(PhantomData)) } else { A::composed(x) }
+    if kernel::has_kernel(x) { tape::apply1(x, ActivationOp::<A>(PhantomData)) } else { A::composed(x) }
 }
 
 trait Activation: Send + Sync + 'static {

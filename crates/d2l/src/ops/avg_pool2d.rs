@@ -9,6 +9,7 @@ use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor};
 
 use super::kernel::{self, Float, for_float};
 use super::pool::{self, Pool1dConfig, Pool2dConfig, Spans};
+use super::tape;
 
 /// The mean of each window of `x` of `(batch, channels, height, width)`: `(batch, channels, height', width')`. Padding
 /// counts as zeros, as it does by default in PyTorch.
@@ -50,7 +51,7 @@ pub fn global_avg_pool2d(x: &Tensor) -> Result<Tensor> {
 
 fn mean_of_spans(x: &Tensor, spans: Spans) -> Result<Tensor> {
     if kernel::has_kernel(x) {
-        return x.apply_op1(AvgPoolOp(spans));
+        return tape::apply1(x, AvgPoolOp(spans));
     }
     let sums = spans.patches(x, 0.0)?.sum(D::Minus1)?; // (batch, channels, outputs)
     let weights = spans.rows.iter().flat_map(|row| spans.columns.iter().map(move |column| row.size * column.size));

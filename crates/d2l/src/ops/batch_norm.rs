@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use super::channels;
 use super::kernel::{self, Float, for_float};
 use super::memory::{self, Disjoint};
+use super::tape;
 
 /// Options of [`batch_norm`]; the defaults are PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -86,7 +87,7 @@ pub fn batch_norm(
         statistics.get_or_init(|| stored);
     }
     let op = BatchNormOp { train, eps: config.eps, relu: config.relu, statistics: Arc::clone(&statistics) };
-    let y = x.apply_op3(gamma, beta, op)?;
+    let y = tape::apply3(x, gamma, beta, op)?;
     if train && let Some(statistics) = statistics.get() {
         let unbiased = count as f64 / (count as f64 - 1.0);
         let mean: Vec<f64> = statistics.iter().map(|channel| channel.mean).collect();

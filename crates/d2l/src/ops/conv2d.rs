@@ -11,6 +11,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use super::channels;
 use super::convolution::Convolution;
 use super::kernel::{self, Float, for_float};
+use super::tape;
 use super::windows::{Axis, Windows};
 
 /// Options of [`conv2d`], `(height, width)` each; the defaults are PyTorch's.
@@ -43,8 +44,8 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, config: &Conv2
     let convolution = convolution(x, weight, bias, config)?;
     match bias {
         _ if !kernel::has_kernel(x) => composed(&convolution, x, weight, bias),
-        Some(bias) => x.apply_op3(weight, bias, Conv2dOp(convolution)),
-        None => x.apply_op2(weight, Conv2dOp(convolution)),
+        Some(bias) => tape::apply3(x, weight, bias, Conv2dOp(convolution)),
+        None => tape::apply2(x, weight, Conv2dOp(convolution)),
     }
 }
 

@@ -12,6 +12,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 use super::channels;
 use super::convolution::Convolution;
 use super::kernel::{self, Float, for_float};
+use super::tape;
 use super::windows::{Axis, Windows};
 
 /// Options of [`conv_transpose2d`], `(height, width)` each; the defaults are PyTorch's.
@@ -50,8 +51,8 @@ pub fn conv_transpose2d(
     let adjoint = adjoint(x, weight, bias, config)?;
     match bias {
         _ if !kernel::has_kernel(x) => composed(&adjoint, x, weight, bias),
-        Some(bias) => x.apply_op3(weight, bias, ConvTranspose2dOp(adjoint)),
-        None => x.apply_op2(weight, ConvTranspose2dOp(adjoint)),
+        Some(bias) => tape::apply3(x, weight, bias, ConvTranspose2dOp(adjoint)),
+        None => tape::apply2(x, weight, ConvTranspose2dOp(adjoint)),
     }
 }
 

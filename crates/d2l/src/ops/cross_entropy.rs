@@ -14,6 +14,7 @@ use super::math::Elementary;
 use super::parallel;
 use super::row;
 use super::softmax::{log_sum_exp, softmax_slabs};
+use super::tape;
 
 /// What [`cross_entropy_with`] takes beyond logits and labels.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,7 +69,7 @@ pub fn cross_entropy_with(logits: &Tensor, labels: &Tensor, options: &CrossEntro
     let inner = examples[1..].iter().product();
     let op = CrossEntropyOp { labels, weights, inner, reduction: options.reduction };
     let loss = if kernel::has_kernel(logits) {
-        logits.apply_op1(op)?
+        tape::apply1(logits, op)?
     } else {
         op.composed(&logits.reshape((batch, classes, inner))?)?
     };

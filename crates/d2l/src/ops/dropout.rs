@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::kernel::{self, Float, for_float};
 use super::parallel;
+use super::tape;
 
 /// `x` with each element dropped with probability `p` in `[0, 1]`, and the others scaled so that the mean stays. With
 /// `p = 1` all are dropped. One number is drawn from `rng` at each call: it seeds the elements' own stream.
@@ -28,7 +29,7 @@ pub fn dropout(x: &Tensor, p: f64, rng: &mut ChaCha8Rng) -> Result<Tensor> {
     let kept = kept(x.elem_count(), p, seed);
     let scale = if p < 1.0 { (1.0 - p).recip() } else { 0.0 };
     if kernel::has_kernel(x) {
-        return x.apply_op1(DropoutOp { kept, scale });
+        return tape::apply1(x, DropoutOp { kept, scale });
     }
     let kept = Tensor::from_vec(kept, x.shape(), x.device())?;
     kept.where_cond(&(x * scale)?, &x.zeros_like()?)

@@ -9,6 +9,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use super::indices::read_indices;
 use super::kernel::{self, Float, for_float};
 use super::parallel;
+use super::tape;
 
 /// The rows of `weight`, `(vocabulary, dimension)`, at `ids` of any shape, of `u32` or `i64`: `(…, dimension)`
 /// (sections 9.7 and 14.1).
@@ -24,7 +25,7 @@ pub fn embedding(ids: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let shape = [ids.dims(), &[width]].concat();
     if kernel::has_kernel(weight) {
         let ids = positions.into_iter().flatten().map(|id| id as usize).collect();
-        return weight.apply_op1(EmbeddingOp { ids, shape });
+        return tape::apply1(weight, EmbeddingOp { ids, shape });
     }
     weight.index_select(&ids.flatten_all()?, 0)?.reshape(shape)
 }

@@ -9,6 +9,8 @@ use std::marker::PhantomData;
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, WithDType, bail};
 use gemm::Parallelism;
 
+use super::skinny::{self, Skinny};
+
 /// The float types that the kernels compute in. Public because the optimizers' bounds show it; it cannot be named
 /// outside of the crate.
 pub trait Float:
@@ -28,6 +30,8 @@ pub trait Float:
     fn slice_mut(storage: &mut CpuStorage) -> Result<&mut [Self]>;
     /// Converts a constant of a formula.
     fn of(value: f64) -> Self;
+    /// `skinny::product` in this type.
+    fn skinny_product(product: Skinny<'_, Self>);
 }
 
 impl Float for f32 {
@@ -43,6 +47,9 @@ impl Float for f32 {
     fn of(value: f64) -> Self {
         value as f32
     }
+    fn skinny_product(product: Skinny<'_, Self>) {
+        skinny::run(product);
+    }
 }
 
 impl Float for f64 {
@@ -57,6 +64,9 @@ impl Float for f64 {
     }
     fn of(value: f64) -> Self {
         value
+    }
+    fn skinny_product(product: Skinny<'_, Self>) {
+        skinny::run(product);
     }
 }
 
@@ -116,7 +126,7 @@ pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
 
 /// A strided matrix over a slice, for [`matmul`].
 #[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a, T> {
+pub struct Matrix<'a, T> {
     pub values: &'a [T],
     pub row_stride: usize,
     pub column_stride: usize,
@@ -166,6 +176,12 @@ pub(crate) fn matmul_strided<T: Float>(
     let holds_out = out_stride >= n && (m == 0 || out.len() >= (m - 1) * out_stride + n);
     if !a.holds(m, k) || !b.holds(k, n) || !holds_out {
         bail!("matmul: a buffer is too short for ({m}, {k}) x ({k}, {n})");
+    }
+    let (by_rows, by_columns) = (b.row_stride == 1 && k > 1, b.column_stride == 1);
+    if m <= skinny::MOST_ROWS && k * n >= skinny::LEAST_ELEMENTS && a.column_stride == 1 && (by_rows || by_columns) {
+        let sizes = (m, k, n);
+        T::skinny_product(Skinny { sizes, a, b, transposed: !by_columns, keep, out, out_stride, threads });
+        return Ok(());
     }
     let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
     // SAFETY: the three buffers hold every element that the strides reach (checked above), and `out` is borrowed

@@ -11,6 +11,7 @@ use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail}
 use super::kernel::{self, Float, for_float};
 use super::parallel;
 use super::row;
+use super::tape;
 
 /// `x` normalised over its last axes, those of `gamma`, then scaled by `gamma` and shifted by `beta`.
 ///
@@ -31,7 +32,7 @@ pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result
         bail!("layer_norm: beta must have the shape of gamma {normalized:?}, got {:?}", beta.dims());
     }
     if kernel::has_kernel(x) {
-        return x.apply_op3(gamma, beta, LayerNormOp { eps });
+        return tape::apply3(x, gamma, beta, LayerNormOp { eps });
     }
     let rows = x.reshape(((), gamma.elem_count()))?;
     let centered = rows.broadcast_sub(&rows.mean_keepdim(D::Minus1)?)?;

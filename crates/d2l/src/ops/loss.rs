@@ -18,6 +18,7 @@ use super::kernel::{self, Float, for_float};
 use super::math::{self, Elementary};
 use super::parallel;
 use super::row;
+use super::tape;
 
 /// The squared error `(x − t)²`. The book's own squared loss is half of it: [`squared_loss`].
 ///
@@ -78,7 +79,7 @@ fn apply<L: Loss>(name: &'static str, loss: L, x: &Tensor, t: &Tensor, reduction
         bail!("{name}: prediction and target must have the same shape and type, got {x:?} and {t:?}");
     }
     if kernel::has_kernel(x) {
-        return x.apply_op2(t, LossOp { name, loss, reduction });
+        return tape::apply2(x, t, LossOp { name, loss, reduction });
     }
     let losses = loss.composed(x, t)?;
     match reduction {

@@ -3,11 +3,11 @@
 //! Forward, for `a` of `(…, m, k)` and `b` of `(…, k, n)`: `y = a b` for each pair of matrices; leading axes of size 1, or
 //! missing ones, repeat. Backward, for the gradient `g` of `y`: `∂a = g bᵀ`, `∂b = aᵀ g`, summed over what was repeated.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Storage, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, Layout, Result, Shape, Storage, Tensor, bail};
 
 use super::kernel::{self, Float, Matrix, for_float};
 use super::parallel;
+use super::tape::{self, Gradient, Operation};
 
 /// The product of the matrices in the last two axes: `(…, m, k)` by `(…, k, n)` is `(…, m, n)`. The leading axes follow
 /// the rules of broadcasting. A transposed operand is read where it lies, without a copy.
@@ -35,7 +35,7 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 fn product(a: &Tensor, b: &Tensor, batch: &[usize]) -> Result<Tensor> {
     if kernel::has_kernel(a) {
-        a.apply_op2(b, MatmulOp { batch: batch.to_vec() })
+        tape::apply(vec![a.clone(), b.clone()], MatmulOp { batch: batch.to_vec() })
     } else {
         a.contiguous()?.broadcast_matmul(&b.contiguous()?)
     }
@@ -151,22 +151,21 @@ fn operand<T: Float, R>(tensor: &Tensor, batch: &[usize], body: impl FnOnce(Oper
     }
 }
 
-impl CustomOp2 for MatmulOp {
-    fn name(&self) -> &'static str {
-        "matmul"
-    }
-
-    fn cpu_fwd(&self, a: &CpuStorage, al: &Layout, b: &CpuStorage, bl: &Layout) -> Result<(CpuStorage, Shape)> {
-        let ([.., m, k], [.., n]) = (al.dims(), bl.dims()) else { bail!("matmul: expected matrices") };
+impl Operation for MatmulOp {
+    fn forward(&self, arguments: &[Tensor]) -> Result<(CpuStorage, Shape)> {
+        let [a, b] = arguments else { bail!("matmul: expected two tensors") };
+        let ([.., m, k], [.., n]) = (a.dims(), b.dims()) else { bail!("matmul: expected matrices") };
+        let batch = self.batch.as_slice();
         for_float!("matmul", a.dtype(), T => {
-            let a = Operand::new(T::cpu_storage_as_slice(a)?, al, &self.batch);
-            let b = Operand::new(T::cpu_storage_as_slice(b)?, bl, &self.batch);
-            let y = products((*m, *k, *n), &a, &b, &users(&self.batch, &self.batch))?;
-            Ok((T::into_storage(y), Shape::from([self.batch.as_slice(), &[*m, *n]].concat())))
+            let y = operand::<T, _>(a, batch, |a| operand::<T, _>(b, batch, |b| {
+                products((*m, *k, *n), &a, &b, &users(batch, batch))
+            }))?;
+            Ok((T::into_storage(y), Shape::from([batch, &[*m, *n]].concat())))
         })
     }
 
-    fn bwd(&self, a: &Tensor, b: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, arguments: &[Tensor], _y: &Tensor, grad: &Tensor) -> Result<Vec<Gradient>> {
+        let [a, b] = arguments else { bail!("matmul: expected two tensors") };
         let ([a_batch @ .., m, k], [b_batch @ .., n]) = (a.dims(), b.dims()) else {
             bail!("matmul: expected matrices")
         };
@@ -184,8 +183,35 @@ impl CustomOp2 for MatmulOp {
                 }))?;
                 Tensor::from_vec(out, b.shape(), b.device())
             };
-            let by_a = a.track_op().then(by_a).transpose()?;
-            Ok((by_a, b.track_op().then(by_b).transpose()?))
+            let by_a = a.track_op().then(by_a).transpose()?.into();
+            let by_b = if batch.is_empty() && b.track_op() {
+                Gradient::Product(a.detach().contiguous()?, grad.contiguous()?)
+            } else {
+                b.track_op().then(by_b).transpose()?.into()
+            };
+            Ok(vec![by_a, by_b])
         })
     }
+}
+
+/// `Σ aᵀ b` over pairs of contiguous `(n, rows)` and `(n, columns)`, each with its own `n`: one product over all of them.
+pub(super) fn stacked_products<T: Float>(pairs: &[(Tensor, Tensor)]) -> Result<Vec<T>> {
+    let [(first_a, first_b), others @ ..] = pairs else { return Ok(Vec::new()) };
+    let ((_, rows), (_, columns)) = (first_a.dims2()?, first_b.dims2()?);
+    let mut out = vec![T::zero(); rows * columns];
+    let mut multiply = |a: &[T], b: &[T]| {
+        let n = a.len() / rows.max(1);
+        let (a, b) = (Matrix::rows(a, rows).transposed(), Matrix::rows(b, columns));
+        kernel::matmul((rows, n, columns), a, b, T::zero(), &mut out, kernel::threads_for(rows * n * columns))
+    };
+    if others.is_empty() {
+        kernel::read::<T, _>(first_a, |a| kernel::read::<T, _>(first_b, |b| multiply(a, b)))?;
+    } else {
+        let stacked = |tensors: &mut dyn Iterator<Item = &Tensor>| {
+            let parts = tensors.map(|tensor| kernel::read::<T, _>(tensor, |values| Ok(values.to_vec())));
+            parts.collect::<Result<Vec<_>>>().map(|parts| parts.concat())
+        };
+        multiply(&stacked(&mut pairs.iter().map(|(a, _)| a))?, &stacked(&mut pairs.iter().map(|(_, b)| b))?)?;
+    }
+    Ok(out)
 }

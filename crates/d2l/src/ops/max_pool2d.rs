@@ -9,6 +9,7 @@ use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor};
 
 use super::kernel::{self, Float, for_float};
 use super::pool::{self, Pool1dConfig, Pool2dConfig, Spans};
+use super::tape;
 
 /// The maximum of each window of `x` of `(batch, channels, height, width)`: `(batch, channels, height', width')`. Where
 /// several elements are the maximum, the gradient goes to the first, as in PyTorch.
@@ -40,7 +41,7 @@ pub fn adaptive_max_pool2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
 
 fn max_of_spans(x: &Tensor, spans: Spans) -> Result<Tensor> {
     if kernel::has_kernel(x) {
-        return x.apply_op1(MaxPoolOp(spans));
+        return tape::apply1(x, MaxPoolOp(spans));
     }
     let patches = spans.patches(x, f64::NEG_INFINITY)?; // (batch, channels, outputs, window)
     let first = patches.detach().argmax_keepdim(D::Minus1)?;

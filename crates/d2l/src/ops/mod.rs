@@ -2,12 +2,15 @@
 //!
 //! On the CPU each is a custom operation with its own forward and backward in `f32` and `f64`; on other devices it is
 //! a composition of candle operations whose gradients are right. One operation a file, each opening with the formula
-//! of its forward and its backward.
+//! of its forward and its backward. Between them gradients travel beside candle's store, as `tape.rs` tells; candle's
+//! `loss.backward()` works as ever, and [`backward`] does the same without a copy of each variable's gradient.
 
 mod activation;
+mod add;
 mod avg_pool2d;
 mod batch_norm;
 mod channels;
+mod concat;
 mod conv1d;
 mod conv2d;
 mod conv_transpose2d;
@@ -32,18 +35,23 @@ mod pool;
 mod recurrence;
 mod reduce;
 mod reduction;
+mod reshape;
 mod rnn;
 pub(crate) mod row;
 mod scatter_add;
+mod skinny;
 mod softmax;
+mod tape;
 mod top_k;
 mod upsample;
 mod windows;
 mod winograd;
 
 pub use activation::{gelu, gelu_tanh, relu, sigmoid, tanh};
+pub use add::{add, add_relu};
 pub use avg_pool2d::{adaptive_avg_pool2d, avg_pool1d, avg_pool2d, global_avg_pool2d};
 pub use batch_norm::{BatchNormConfig, RunningStatistics, batch_norm};
+pub use concat::concat;
 pub use conv_transpose2d::{ConvTranspose2dConfig, conv_transpose2d};
 pub use conv1d::{Conv1dConfig, conv1d};
 pub use conv2d::{Conv2dConfig, conv2d};
@@ -61,8 +69,10 @@ pub use pool::{Pool1dConfig, Pool2dConfig};
 pub use recurrence::{RecurrentWeights, Steps};
 pub use reduce::{max, max_keepdim, mean, mean_keepdim, sum, sum_keepdim};
 pub use reduction::Reduction;
+pub use reshape::flatten_from;
 pub use rnn::{RnnActivation, rnn};
 pub use scatter_add::scatter_add;
 pub use softmax::{log_softmax, masked_softmax, softmax};
+pub use tape::backward;
 pub use top_k::{End, top_k};
 pub use upsample::{upsample_bilinear2d, upsample_nearest2d};

@@ -234,7 +234,7 @@ struct Place<'a, T: Lanes, S: Simd> {
 
 /// Values a vector.
 #[inline(always)]
-fn lanes<T: Lanes, S: Simd>() -> usize {
+pub(super) fn lanes<T: Lanes, S: Simd>() -> usize {
     size_of::<T::Vector<S>>() / size_of::<T>()
 }
 

@@ -20,6 +20,7 @@ use rayon::prelude::*;
 
 use super::kernel::{self, Float, Matrix, for_float};
 use super::packed::{Lanes, Packed, SERIAL_PRODUCT, TILE_ROWS, transposed_products, zeros};
+use super::tape;
 
 /// The parameters of one layer in one direction, with the gates in the order of the operation's formulas.
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +136,7 @@ pub(super) fn recur<C: Cell>(
     let mut rest = vec![w_ih.flatten_all()?, b_ih.clone(), b_hh.clone(), h.flatten_all()?];
     rest.extend(c.map(Tensor::flatten_all).transpose()?);
     let kernel = Recurrence { cell, sizes, reverse: steps.reverse, lengths: lengths.clone(), saved: OnceLock::new() };
-    let states = x.apply_op3(w_hh, &Tensor::cat(&rest, 0)?, kernel)?;
+    let states = tape::apply3(x, w_hh, &Tensor::cat(&rest, 0)?, kernel)?;
     let outputs = if C::MEMORY { states.narrow(0, 0, sizes.steps)? } else { states.clone() };
     let h = match lengths {
         _ if steps.reverse => outputs.get(0)?,

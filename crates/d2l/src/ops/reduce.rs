@@ -11,6 +11,7 @@ use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, WithD
 use super::kernel::{self, Float, for_float};
 use super::parallel;
 use super::row;
+use super::tape;
 
 /// The sum over `axes`, which go away: for `x` of `(batch, steps, hidden)`, `sum(x, (0, 1))` is `(hidden)`.
 ///
@@ -121,7 +122,7 @@ impl SumOp {
     fn over(x: &Tensor, (first, end): (usize, usize), scale: f64) -> Result<Tensor> {
         let mut shape = x.dims().to_vec();
         shape[first..end].fill(1);
-        x.apply_op1(Self { view: View::new(x.dims(), (first, end)), scale, shape })
+        tape::apply1(x, Self { view: View::new(x.dims(), (first, end)), scale, shape })
     }
 
     fn forward<T: Float>(&self, x: &[T]) -> Vec<T> {
@@ -245,7 +246,7 @@ pub fn max_keepdim(x: &Tensor, axis: impl Dim + Copy) -> Result<Tensor> {
         bail!("max: axis {axis} of x {:?} has no elements", x.dims());
     }
     if kernel::has_kernel(x) {
-        return x.apply_op1(MaxOp { view: View::new(x.dims(), (axis, axis + 1)), axis });
+        return tape::apply1(x, MaxOp { view: View::new(x.dims(), (axis, axis + 1)), axis });
     }
     // Gathering at the first maximum sends the gradient there alone; candle's own maximum sends it to each.
     let last = x.transpose(axis, D::Minus1)?.contiguous()?;

@@ -9,6 +9,7 @@ use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor
 
 use super::indices::read_indices;
 use super::kernel::{self, Float, for_float};
+use super::tape;
 
 /// `x` with each element of `source` added at its index along `axis`; elements with the same index add up.
 ///
@@ -30,7 +31,7 @@ pub fn scatter_add(x: &Tensor, indices: &Tensor, source: &Tensor, axis: impl Dim
     let places = read_indices(("scatter_add: index", "elements"), indices, size, None)?;
     if kernel::has_kernel(x) {
         let places = places.into_iter().flatten().map(|place| place as usize).collect();
-        return x.apply_op2(source, ScatterAddOp { places, axis });
+        return tape::apply2(x, source, ScatterAddOp { places, axis });
     }
     // A product with the places as rows of 0 and 1: candle's own operation has a wrong gradient.
     let arange = Tensor::arange(0, size as u32, x.device())?;

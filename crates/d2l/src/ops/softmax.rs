@@ -13,6 +13,7 @@ use super::kernel::{self, Float, for_float};
 use super::math::{self, Elementary};
 use super::parallel;
 use super::row;
+use super::tape;
 
 /// The distribution along `axis` whose logarithms `x` holds up to a constant (section 3.4).
 ///
@@ -21,7 +22,7 @@ use super::row;
 pub fn softmax(x: &Tensor, axis: impl Dim + Copy) -> Result<Tensor> {
     let axis = axis.to_index(x.shape(), "softmax")?;
     if kernel::has_kernel(x) {
-        x.apply_op1(SoftmaxOp { axis, logarithm: false })
+        tape::apply1(x, SoftmaxOp { axis, logarithm: false })
     } else {
         candle_nn::ops::softmax(x, axis)
     }
@@ -34,7 +35,7 @@ pub fn softmax(x: &Tensor, axis: impl Dim + Copy) -> Result<Tensor> {
 pub fn log_softmax(x: &Tensor, axis: impl Dim + Copy) -> Result<Tensor> {
     let axis = axis.to_index(x.shape(), "log_softmax")?;
     if kernel::has_kernel(x) {
-        x.apply_op1(SoftmaxOp { axis, logarithm: true })
+        tape::apply1(x, SoftmaxOp { axis, logarithm: true })
     } else {
         candle_nn::ops::log_softmax(x, axis)
     }
@@ -61,7 +62,7 @@ pub fn masked_softmax(x: &Tensor, valid_lens: Option<&Tensor>) -> Result<Tensor>
     let lens = lens.into_iter().flatten().flat_map(|len| std::iter::repeat_n((len as usize).min(*keys), repeats));
     let lens: Vec<usize> = lens.collect(); // one a row
     if kernel::has_kernel(x) {
-        return x.apply_op1(MaskedSoftmaxOp { lens });
+        return tape::apply1(x, MaskedSoftmaxOp { lens });
     }
     let valid: Vec<u8> = lens.iter().flat_map(|&len| (0..*keys).map(move |key| u8::from(key < len))).collect();
     let valid = Tensor::from_vec(valid, (count, *keys), x.device())?.reshape(x.dims())?;

@@ -11,6 +11,7 @@ use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, bail}
 
 use super::kernel::{self, Float, for_float};
 use super::parallel;
+use super::tape;
 
 /// Which end of the order [`top_k`] takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,7 +43,7 @@ pub fn top_k(x: &Tensor, k: usize, axis: impl Dim + Copy, end: End) -> Result<(T
         let mut shape = rows.dims().to_vec();
         shape[x.rank() - 1] = k;
         let places = Tensor::from_slice(&indices, shape.as_slice(), x.device())?;
-        (rows.apply_op1(TakeOp { indices, shape })?, places)
+        (tape::apply1(&rows, TakeOp { indices, shape })?, places)
     } else {
         let order = rows.detach().arg_sort_last_dim(end == End::Smallest)?;
         let places = order.narrow(D::Minus1, 0, k)?.contiguous()?;

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::kernel::{self, Float, for_float};
 use super::pool::planes_a_task;
+use super::tape;
 
 /// `x` of `(batch, channels, height, width)` resized to `(batch, channels, size)`, each output the nearest input.
 ///
@@ -68,7 +69,7 @@ fn upsample(
         bail!("{operation}: size and the planes of x must not be empty, got {size:?} of ({height}, {width})");
     }
     let resize = Upsample { operation, rows: sources(height, size.0), columns: sources(width, size.1), height, width };
-    if kernel::has_kernel(x) { x.apply_op1(resize) } else { resize.composed(x) }
+    if kernel::has_kernel(x) { tape::apply1(x, resize) } else { resize.composed(x) }
 }
 
 struct Upsample {

@@ -5,7 +5,7 @@
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var, WithDType, bail};
 
-use crate::ops::kernel::{self, for_float};
+use crate::ops::kernel::{self, Float, for_float};
 use crate::ops::parallel;
 use crate::ops::row;
 
@@ -29,11 +29,21 @@ pub fn clip_gradients(grads: &mut GradStore, parameters: &[Var], max_norm: f64) 
     if norm > max_norm {
         for parameter in parameters {
             if let Some(grad) = grads.remove(parameter.as_tensor()) {
-                grads.insert(parameter.as_tensor(), (grad * (max_norm / norm))?);
+                grads.insert(parameter.as_tensor(), scaled(&grad, max_norm / norm)?);
             }
         }
     }
     Ok(norm)
+}
+
+fn scaled(grad: &Tensor, factor: f64) -> Result<Tensor> {
+    if !kernel::has_kernel(grad) {
+        return grad * factor;
+    }
+    for_float!("clip_gradients", grad.dtype(), T => {
+        let scaled = kernel::read::<T, _>(grad, |g| Ok(parallel::map([g], |[g]| g * T::of(factor))))?;
+        Tensor::from_vec(scaled, grad.shape(), grad.device())
+    })
 }
 
 fn sum_of_squares(grad: &Tensor) -> Result<f64> {

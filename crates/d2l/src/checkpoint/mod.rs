@@ -1,0 +1,229 @@
+//! Checkpoints: named tensors in a safetensors file, written whole or not at all (section 5.5).
+//!
+//! [`save_tensor`], [`save_list`] and [`save_map`] keep tensors; [`Parameters::save`] keeps a model and
+//! [`Parameters::load`] checks every name, shape and type before it changes the first value. All of them write a
+//! [`Checkpoint`], which also holds metadata, such as the epoch. [`read_pytorch`] reads PyTorch's own files.
+//!
+//! ```
+//! use candle_core::{DType, Device, Tensor};
+//! use d2l::checkpoint;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("pair.safetensors");
+//! let pair = [Tensor::zeros(4, DType::F32, &Device::Cpu)?, Tensor::ones((2, 3), DType::F32, &Device::Cpu)?];
+//! checkpoint::save_list(&path, &pair)?;
+//! assert_eq!(checkpoint::load_list(&path, &Device::Cpu)?[1].dims(), [2, 3]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Parameters::save`]: crate::nn::Parameters::save
+//! [`Parameters::load`]: crate::nn::Parameters::load
+
+mod error;
+mod model;
+mod pytorch;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use safetensors::{SafeTensorError, SafeTensors};
+
+pub use error::{CheckpointError, Differences, Differing};
+pub use model::Restored;
+pub use pytorch::read_pytorch;
+
+/// Named tensors with metadata: what one file holds.
+#[derive(Debug, Clone, Default)]
+pub struct Checkpoint {
+    tensors: BTreeMap<String, Tensor>,
+    metadata: BTreeMap<String, String>,
+    /// The file that it was read from, for messages.
+    origin: PathBuf,
+}
+
+impl Checkpoint {
+    /// A checkpoint of these tensors; of two with the same name, the later one.
+    pub fn new<N: Into<String>>(tensors: impl IntoIterator<Item = (N, Tensor)>) -> Self {
+        let tensors = tensors.into_iter().map(|(name, tensor)| (name.into(), tensor)).collect();
+        Self { tensors, origin: "a checkpoint in memory".into(), ..Self::default() }
+    }
+
+    /// Adds metadata, such as `("epoch", 3)`.
+    pub fn with_metadata(mut self, key: impl Into<String>, value: impl Display) -> Self {
+        self.metadata.insert(key.into(), value.to_string());
+        self
+    }
+
+    /// The tensors by name.
+    pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.tensors
+    }
+
+    /// The metadata by key.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// Writes the checkpoint to `path`, making its folder where there is none. Whoever reads the file, and whatever
+    /// fails, sees either the content from before or the new one.
+    ///
+    /// # Errors
+    /// Where the file cannot be written, or a tensor has a type that safetensors files do not hold.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), CheckpointError> {
+        let path = path.as_ref();
+        // Copied from a GPU here, where that can fail with an error.
+        let on_cpu = self.tensors.iter().map(|(name, tensor)| {
+            let copied = tensor.to_device(&Device::Cpu).and_then(|tensor| writable(&tensor).map(|()| tensor));
+            Ok((name, copied.map_err(|source| CheckpointError::tensor(path, name, source))?))
+        });
+        let on_cpu = on_cpu.collect::<Result<Vec<_>, CheckpointError>>()?;
+        let metadata: Option<HashMap<_, _>> =
+            (!self.metadata.is_empty()).then(|| self.metadata.clone().into_iter().collect());
+        let failed = |source| CheckpointError::Write { path: path.into(), source };
+        // Not `serialize_to_file`, which neither syncs nor keeps the usual permissions.
+        let bytes = safetensors::serialize(on_cpu, metadata).map_err(|error| failed(io::Error::other(error)))?;
+        replace(path, |part| part.write_all(&bytes)).map_err(failed)
+    }
+
+    /// Reads the checkpoint of a file, its tensors on `device`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, is damaged, or is no safetensors file.
+    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, CheckpointError> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|source| CheckpointError::Read { path: path.into(), source })?;
+        let damaged = |error: SafeTensorError| CheckpointError::damaged(path, error);
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+        let metadata = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+        SafeTensors::deserialize(&bytes).map_err(damaged)?; // so that what fails below is a tensor's type or the device
+        let tensors = candle_core::safetensors::load_buffer(&bytes, device)
+            .map_err(|error| CheckpointError::damaged(path, error))?
+            .into_iter()
+            .collect();
+        Ok(Self { tensors, metadata, origin: path.into() })
+    }
+}
+
+/// Saves one tensor; see [`Checkpoint::save`].
+///
+/// # Errors
+/// As [`Checkpoint::save`].
+#[doc(alias = "torch.save")]
+pub fn save_tensor(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), CheckpointError> {
+    Checkpoint::new([("tensor", tensor.clone())]).save(path)
+}
+
+/// Loads the one tensor of a file onto `device`.
+///
+/// # Errors
+/// As [`Checkpoint::load`], and where the file holds none or more than one.
+#[doc(alias = "torch.load")]
+pub fn load_tensor(path: impl AsRef<Path>, device: &Device) -> Result<Tensor, CheckpointError> {
+    let checkpoint = Checkpoint::load(&path, device)?;
+    let names: Vec<String> = checkpoint.tensors.keys().cloned().collect();
+    match (names.len(), checkpoint.tensors.into_values().next()) {
+        (1, Some(tensor)) => Ok(tensor),
+        _ => Err(CheckpointError::Content { path: path.as_ref().into(), expected: "one tensor", names }),
+    }
+}
+
+/// Saves tensors in their order; see [`Checkpoint::save`].
+///
+/// # Errors
+/// As [`Checkpoint::save`].
+pub fn save_list(path: impl AsRef<Path>, tensors: &[Tensor]) -> Result<(), CheckpointError> {
+    Checkpoint::new(tensors.iter().enumerate().map(|(index, tensor)| (index.to_string(), tensor.clone()))).save(path)
+}
+
+/// Loads a list that [`save_list`] wrote onto `device`, in its order.
+///
+/// # Errors
+/// As [`Checkpoint::load`], and where the tensors are not named 0, 1, 2, ….
+pub fn load_list(path: impl AsRef<Path>, device: &Device) -> Result<Vec<Tensor>, CheckpointError> {
+    let Checkpoint { mut tensors, .. } = Checkpoint::load(&path, device)?;
+    let names: Vec<String> = tensors.keys().cloned().collect();
+    let list: Option<Vec<_>> = (0..tensors.len()).map(|index| tensors.remove(&index.to_string())).collect();
+    list.ok_or(CheckpointError::Content { path: path.as_ref().into(), expected: "a list of tensors", names })
+}
+
+/// Saves tensors by name; see [`Checkpoint::save`].
+///
+/// # Errors
+/// As [`Checkpoint::save`].
+pub fn save_map(path: impl AsRef<Path>, tensors: &BTreeMap<String, Tensor>) -> Result<(), CheckpointError> {
+    Checkpoint::new(tensors.clone()).save(path)
+}
+
+/// Loads all tensors of a file onto `device` by name.
+///
+/// # Errors
+/// As [`Checkpoint::load`].
+pub fn load_map(path: impl AsRef<Path>, device: &Device) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
+    Checkpoint::load(path, device).map(|checkpoint| checkpoint.tensors)
+}
+
+/// Whether candle can turn a tensor into bytes; its safetensors code panics where it cannot.
+fn writable(tensor: &Tensor) -> candle_core::Result<()> {
+    use candle_core::DType;
+    match tensor.dtype() {
+        dtype @ (DType::F6E2M3 | DType::F6E3M2 | DType::F4 | DType::F8E8M0) => {
+            candle_core::bail!("a tensor of {dtype:?} cannot be saved; convert it with to_dtype first")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lets `write` fill a new file beside `path`, which then takes the place of `path` in one step.
+fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    // In the same folder, since a rename is atomic only inside one file system; deleted where anything fails.
+    let mut part = new_file(folder)?;
+    write(part.as_file_mut())?;
+    part.as_file().sync_all()?;
+    part.persist(path)?;
+    // So that the new name too outlives a power cut. Not every system can do that, and the file is in place already.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+#[cfg(unix)]
+fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    // As readable as other new files are, rather than a temporary one.
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::NamedTempFile::new_in(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_fails_half_way_leaves_the_old_file_and_no_other() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("model.safetensors");
+        fs::write(&path, "old")?;
+        let full_disk = |part: &mut File| {
+            part.write_all(b"ne")?;
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        };
+        assert_eq!(replace(&path, full_disk).expect_err("no room").kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read_to_string(&path)?, "old");
+        assert_eq!(fs::read_dir(folder.path())?.count(), 1);
+        replace(&path, |part| part.write_all(b"new"))?;
+        assert_eq!(fs::read_to_string(&path)?, "new");
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! Runs the sections of chapters 8 and 9.
+
+d2l::chapter_main!(rnn::CHAPTER);

@@ -1,0 +1,217 @@
+"""The convolutional nets of chapters 6 and 7 and the linear ones of chapters 3 and 4."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def softmax_regression():
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+
+def mlp():
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+def lenet():
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2),
+        nn.Sigmoid(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.Sigmoid(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16 * 5 * 5, 120),
+        nn.Sigmoid(),
+        nn.Linear(120, 84),
+        nn.Sigmoid(),
+        nn.Linear(84, 10),
+    )
+
+
+def classifier_head(inputs):
+    """The three linear layers that AlexNet and VGG end with."""
+    return [
+        nn.Flatten(),
+        nn.Linear(inputs, 4096),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(4096, 4096),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(4096, 10),
+    ]
+
+
+def alexnet():
+    return nn.Sequential(
+        nn.Conv2d(1, 96, 11, stride=4, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),
+        nn.Conv2d(96, 256, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),
+        *classifier_head(6400),
+    )
+
+
+def vgg11(ratio):
+    """VGG-11 with its channels divided by `ratio`."""
+    layers, inputs = [], 1
+    for convolutions, channels in [(1, 64), (1, 128), (2, 256), (2, 512), (2, 512)]:
+        for _ in range(convolutions):
+            layers += [nn.Conv2d(inputs, channels // ratio, 3, padding=1), nn.ReLU()]
+            inputs = channels // ratio
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, *classifier_head(inputs * 7 * 7))
+
+
+def nin_block(inputs, outputs, kernel, stride, padding):
+    return [
+        nn.Conv2d(inputs, outputs, kernel, stride, padding),
+        nn.ReLU(),
+        nn.Conv2d(outputs, outputs, 1),
+        nn.ReLU(),
+        nn.Conv2d(outputs, outputs, 1),
+        nn.ReLU(),
+    ]
+
+
+def nin():
+    return nn.Sequential(
+        *nin_block(1, 96, 11, 4, 0),
+        nn.MaxPool2d(3, stride=2),
+        *nin_block(96, 256, 5, 1, 2),
+        nn.MaxPool2d(3, stride=2),
+        *nin_block(256, 384, 3, 1, 1),
+        nn.MaxPool2d(3, stride=2),
+        nn.Dropout(0.5),
+        *nin_block(384, 10, 3, 1, 1),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
+
+
+class Inception(nn.Module):
+    def __init__(self, inputs, c1, c2, c3, c4):
+        super().__init__()
+        self.path1 = nn.Conv2d(inputs, c1, 1)
+        self.path2_1 = nn.Conv2d(inputs, c2[0], 1)
+        self.path2_2 = nn.Conv2d(c2[0], c2[1], 3, padding=1)
+        self.path3_1 = nn.Conv2d(inputs, c3[0], 1)
+        self.path3_2 = nn.Conv2d(c3[0], c3[1], 5, padding=2)
+        self.pool = nn.MaxPool2d(3, stride=1, padding=1)
+        self.path4 = nn.Conv2d(inputs, c4, 1)
+
+    def forward(self, x):
+        path1 = F.relu(self.path1(x))
+        path2 = F.relu(self.path2_2(F.relu(self.path2_1(x))))
+        path3 = F.relu(self.path3_2(F.relu(self.path3_1(x))))
+        path4 = F.relu(self.path4(self.pool(x)))
+        return torch.cat((path1, path2, path3, path4), dim=1)
+
+
+def googlenet():
+    def halve():
+        return nn.MaxPool2d(3, stride=2, padding=1)
+
+    return nn.Sequential(
+        nn.Conv2d(1, 64, 7, stride=2, padding=3),
+        nn.ReLU(),
+        halve(),
+        nn.Conv2d(64, 64, 1),
+        nn.ReLU(),
+        nn.Conv2d(64, 192, 3, padding=1),
+        nn.ReLU(),
+        halve(),
+        Inception(192, 64, (96, 128), (16, 32), 32),
+        Inception(256, 128, (128, 192), (32, 96), 64),
+        halve(),
+        Inception(480, 192, (96, 208), (16, 48), 64),
+        Inception(512, 160, (112, 224), (24, 64), 64),
+        Inception(512, 128, (128, 256), (24, 64), 64),
+        Inception(512, 112, (144, 288), (32, 64), 64),
+        Inception(528, 256, (160, 320), (32, 128), 128),
+        halve(),
+        Inception(832, 256, (160, 320), (32, 128), 128),
+        Inception(832, 384, (192, 384), (48, 128), 128),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(1024, 10),
+    )
+
+
+def wide_stem():
+    """The first layers of ResNet and DenseNet."""
+    return [
+        nn.Conv2d(1, 64, 7, stride=2, padding=3),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2, padding=1),
+    ]
+
+
+class Residual(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        changes_shape = inputs != outputs or stride != 1
+        self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride) if changes_shape else None
+
+    def forward(self, x):
+        y = F.relu(self.norm1(self.conv1(x)))
+        y = self.norm2(self.conv2(y))
+        if self.shortcut is not None:
+            x = self.shortcut(x)
+        y += x
+        return F.relu(y)
+
+
+def resnet18():
+    blocks, inputs = [], 64
+    for outputs, stride in [(64, 1), (128, 2), (256, 2), (512, 2)]:
+        blocks += [Residual(inputs, outputs, stride), Residual(outputs, outputs, 1)]
+        inputs = outputs
+    return nn.Sequential(*wide_stem(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+
+
+def conv_block(inputs, outputs):
+    return nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, padding=1))
+
+
+class DenseBlock(nn.Module):
+    def __init__(self, convolutions, inputs, growth):
+        super().__init__()
+        self.blocks = nn.ModuleList(conv_block(inputs + i * growth, growth) for i in range(convolutions))
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = torch.cat((x, block(x)), dim=1)
+        return x
+
+
+def transition_block(inputs, outputs):
+    return [nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 1), nn.AvgPool2d(2)]
+
+
+def densenet():
+    layers, channels, growth, blocks, convolutions = wide_stem(), 64, 32, 4, 4
+    for block in range(blocks):
+        layers.append(DenseBlock(convolutions, channels, growth))
+        channels += convolutions * growth
+        if block < blocks - 1:
+            layers += transition_block(channels, channels // 2)
+            channels //= 2
+    head = [nn.BatchNorm2d(channels), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
+    return nn.Sequential(*layers, *head)
