@@ -60,22 +60,25 @@ fn with_square(x: &Tensor) -> Result<Tensor> {
     Tensor::cat(&[x, &x.sqr()?], 1)
 }
 
-/// Learns to tell target from source, both `(n, 1)` and of one size. The odds `exp(h(x))` of the target are the ratio of
-/// the densities, and so the weights `(n, 1)` of the source's examples, held to `max_weight`.
-pub fn density_ratio(
+/// Learns to tell the inputs of the target from those of the source, both `(n, 1)` and of one size.
+pub fn discriminator(
     config: &Config,
     source: &Tensor,
     target: &Tensor,
     parameters: &Parameters,
-) -> anyhow::Result<Tensor> {
-    let discriminator = Linear::new(2, 1, &parameters.builder().pp("discriminator"))?;
+) -> anyhow::Result<Linear> {
+    let net = Linear::new(2, 1, &parameters.builder().pp("discriminator"))?;
     let features = with_square(&Tensor::cat(&[source, target], 0)?)?; // (2n, 2)
     let is_target = Tensor::cat(&[source.zeros_like()?, target.ones_like()?], 0)?; // (2n, 1)
     minimize(config, parameters, || {
-        binary_cross_entropy_with_logits(&discriminator.forward(&features)?, &is_target, Reduction::Mean)
+        binary_cross_entropy_with_logits(&net.forward(&features)?, &is_target, Reduction::Mean)
     })?;
-    let logits = discriminator.forward(&with_square(source)?)?.detach();
-    Ok(logits.exp()?.clamp(0.0, config.max_weight)?)
+    Ok(net)
+}
+
+/// The weights of inputs `(n, 1)`: the odds that they come from the target, which are the ratio of the densities.
+pub fn weights(discriminator: &Linear, x: &Tensor, max_weight: f64) -> Result<Tensor> {
+    discriminator.forward(&with_square(x)?)?.detach().exp()?.clamp(0.0, max_weight)
 }
 
 /// Fits a line to examples `(n, 1)`, each with its weight `(n, 1)`.
@@ -166,9 +169,10 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         Ok((x, y))
     };
     let (source, target) = (draw(SOURCE)?, draw(TARGET)?);
-    let weights = density_ratio(config, &source.0, &target.0, &nb.parameters())?; // (n, 1)
-    let unweighted = fit_line(config, [&source.0, &source.1, &weights.ones_like()?], &nb.parameters())?;
-    let weighted = fit_line(config, [&source.0, &source.1, &weights], &nb.parameters())?;
+    let discriminator = discriminator(config, &source.0, &target.0, &nb.parameters())?;
+    let ratio = weights(&discriminator, &source.0, config.max_weight)?; // (n, 1)
+    let unweighted = fit_line(config, [&source.0, &source.1, &ratio.ones_like()?], &nb.parameters())?;
+    let weighted = fit_line(config, [&source.0, &source.1, &ratio], &nb.parameters())?;
     let mut table = Table::new(["line fitted to the source", "error on the source", "error on the target"]);
     let errors =
         |line| Ok::<_, anyhow::Error>([error(line, &source.0, &source.1)?, error(line, &target.0, &target.1)?]);
@@ -187,18 +191,19 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let list = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
     let density = |x: f32, (mean, std): (f64, f64)| (-((f64::from(x) - mean) / std).powi(2) / 2.0).exp() / std;
     let truth: Vec<f64> = points.iter().map(|&x| density(x, TARGET) / density(x, SOURCE)).collect();
+    let learned = list(&weights(&discriminator, &grid, config.max_weight)?)?;
     let ratios = Chart::new().x_label("x").y_label("weight").line("ratio of the densities", &points, &truth);
-    let ratios = ratios.scatter("from the discriminator", &list(&source.0)?, &list(&weights)?, 3.0);
+    let ratios = ratios.line("from the discriminator", &points, &learned);
     let lines = Chart::new().x_label("x").y_label("y").x_range(-3.0..3.0).y_range(-1.6..1.6);
     let lines = lines
-        .line("unweighted", &points, &list(&unweighted.forward(&grid)?)?)
-        .line("weighted", &points, &list(&weighted.forward(&grid)?)?)
         .scatter("source", &list(&source.0)?, &list(&source.1)?, 2.0)
-        .scatter("target", &list(&target.0)?, &list(&target.1)?, 2.0);
+        .scatter("target", &list(&target.0)?, &list(&target.1)?, 2.0)
+        .line("unweighted", &points, &list(&unweighted.forward(&grid)?)?)
+        .line("weighted", &points, &list(&weighted.forward(&grid)?)?);
     let panels = Panels::new(2, [ratios, lines].map(|chart| chart.size(420, 320)));
     nb.figure(
         "covariate-shift",
-        "Weights of the source's examples, and the lines fitted with and without them",
+        "Weights by input beside the true ratio of the densities, and the lines fitted with and without weights",
         panels,
     )?;
 
@@ -274,7 +279,8 @@ mod tests {
         );
         let parameters = Parameters::new(random.fork(Purpose::Initialization), &Device::Cpu);
         let config = Config { num_examples: 5000, num_steps: 300, lr: 0.05, max_weight: 20.0 };
-        let weights = density_ratio(&config, &source, &target, &parameters)?.flatten_all()?.to_vec1::<f32>()?;
+        let discriminator = discriminator(&config, &source, &target, &parameters)?;
+        let weights = weights(&discriminator, &source, 20.0)?.flatten_all()?.to_vec1::<f32>()?;
         let x = source.flatten_all()?.to_vec1::<f32>()?;
         for (weight, x) in weights.iter().zip(x).filter(|(_, x)| x.abs() < 1.0) {
             let ratio = (0.5 * x - 0.125).exp();

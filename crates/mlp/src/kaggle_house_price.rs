@@ -72,9 +72,10 @@ pub fn standardize(column: &Float64Chunked) -> Float64Chunked {
 
 /// A column of zeros and ones for each category, and one for what is missing, whether anything is or not.
 pub fn indicators(column: &Column) -> anyhow::Result<Vec<Column>> {
+    let mut indicators = column.as_materialized_series().to_dummies(Some("_"), false, true)?.into_columns();
     let missing = column.is_null().with_name(format!("{}_missing", column.name()).into());
-    let categories = column.as_materialized_series().to_dummies(Some("_"), false, true)?;
-    Ok(categories.into_columns().into_iter().chain([missing.into_series().into_column()]).collect())
+    indicators.push(missing.into_series().into_column().cast(&DataType::Int32)?);
+    Ok(indicators)
 }
 
 /// Turns the 36 columns of numbers and the 43 of categories into features, all of them numbers.
@@ -179,9 +180,9 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let all = houses.train.drop("SalePrice")?.vstack(&houses.test)?;
     let features = preprocess(&all)?;
     nb.say(format!("{} columns become {} features", all.width() - 1, features.width()))?;
-    let zoning: Vec<&str> =
-        features.columns().iter().map(|column| column.name().as_str()).filter(|n| n.starts_with("MSZoning")).collect();
-    nb.say(features.select(["LotFrontage"].into_iter().chain(zoning))?.head(Some(4)))?;
+    let lot_shape = indicators(all.column("LotShape")?)?;
+    nb.say(features.select(["LotFrontage", "LotArea", "OverallQual"])?.head(Some(3)))?;
+    nb.say(DataFrame::new_infer_height(lot_shape)?.head(Some(3)))?;
     nb.metric("features", features.width() as f64)?;
     let features = to_tensor(&features, &device)?; // (n, 331)
     let prices = to_tensor(&houses.train.select(["SalePrice"])?, &device)?; // (n_train, 1)

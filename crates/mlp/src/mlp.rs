@@ -21,8 +21,9 @@ impl Hyperparameters for Config {}
 
 /// The parametrised ReLU, `max(0, x) + α min(0, x)`, whose slope `alpha` (a scalar) can be learned.
 pub fn prelu(x: &Tensor, alpha: &Tensor) -> Result<Tensor> {
-    let negative = relu(&x.neg()?)?.neg()?; // min(0, x)
-    relu(x)? + negative.broadcast_mul(alpha)?
+    let positive = relu(x)?;
+    let negative = (x - &positive)?; // min(0, x)
+    positive + negative.broadcast_mul(alpha)?
 }
 
 /// The derivative of an elementwise function at each of `x`, by autograd.
@@ -79,12 +80,12 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     }
 
     nb.cell("Sigmoid")?;
-    let largest = draw(nb, "Sigmoid", sigmoid, &x)?;
+    let largest = draw(nb, "sigmoid", sigmoid, &x)?;
     nb.say(format!("largest gradient {largest:.4}, at 0"))?;
     nb.metric("sigmoid_gradient", largest)?;
 
     nb.cell("Tanh")?;
-    let largest = draw(nb, "Tanh", tanh, &x)?;
+    let largest = draw(nb, "tanh", tanh, &x)?;
     nb.say(format!("largest gradient {largest:.4}, at 0"))?;
     nb.metric("tanh_gradient", largest)?;
 
@@ -120,6 +121,9 @@ mod tests {
         close(derivative(relu, &x)?, |x| if x > 0.0 { 1.0 } else { 0.0 })?;
         close(derivative(|x| prelu(x, &alpha), &x)?, |x| if x > 0.0 { 1.0 } else { 0.1 })?;
         close(derivative(sigmoid, &x)?, |x| (-x).exp() / (1.0 + (-x).exp()).powi(2))?;
-        close(derivative(tanh, &x)?, |x| 1.0 - x.tanh().powi(2))
+        close(derivative(tanh, &x)?, |x| 1.0 - x.tanh().powi(2))?;
+        let at_zero = derivative(|x| prelu(x, &alpha), &Tensor::zeros(1, DType::F32, &Device::Cpu)?)?;
+        assert_eq!(at_zero.to_vec1::<f32>()?, [0.1]);
+        Ok(())
     }
 }

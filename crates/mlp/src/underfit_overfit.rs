@@ -103,16 +103,22 @@ pub fn train(
     Ok(Fit { weights: net.weight().detach().copy()?, train_loss, test_loss, curves })
 }
 
-/// Draws the losses beside the fitted polynomial and the labels `(n, 1)` over `x` `(n, 1)` that it was fitted to.
+/// Draws the losses beside the true and the fitted polynomial and the labels `(n, 1)` over `x` `(n, 1)` that it was fitted
+/// to.
 fn draw(nb: &mut Notebook, name: &str, fit: &Fit, x: &Tensor, labels: &Tensor) -> anyhow::Result<()> {
-    let points: Vec<f32> = (-75..=75).map(|i| i as f32 / 25.0).collect();
-    let features = polynomial_features(&Tensor::new(&points[..], x.device())?.unsqueeze(1)?, fit.weights.dim(1)?)?;
-    let values = features.matmul(&fit.weights.t()?)?; // (points, terms) x (terms, 1)
+    let points: Vec<f32> = (-100..=100).map(|i| i as f32 / 25.0).collect();
+    let grid = Tensor::new(&points[..], x.device())?.unsqueeze(1)?; // (points, 1)
+    let values = |weights: &Tensor| {
+        let features = polynomial_features(&grid, weights.dim(1)?)?; // (points, terms)
+        features.matmul(&weights.t()?)?.flatten_all()?.to_vec1::<f32>() // (points, terms) x (terms, 1)
+    };
     let list = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
-    let chart = Chart::new().x_label("x").y_label("y").x_range(-3.0..3.0).y_range(-40.0..25.0);
+    let truth = values(&Tensor::new(&[TRUE_WEIGHTS], x.device())?)?;
+    let chart = Chart::new().x_label("x").y_label("y").x_range(-4.0..4.0).y_range(-100.0..60.0);
     let chart = chart.scatter("training examples", &list(x)?, &list(labels)?, 3.0);
-    let panels = [fit.curves.chart(), chart.line("fit", &points, &list(&values)?)];
-    let alt = "On the left training and test loss by epoch, on the right the fitted polynomial among the examples";
+    let chart = chart.line("truth", &points, &truth).line("fit", &points, &values(&fit.weights)?);
+    let panels = [fit.curves.chart(), chart];
+    let alt = "On the left training and test loss by epoch, on the right the true and the fitted polynomial";
     nb.figure(name, alt, Panels::new(2, panels.map(|chart| chart.size(420, 300))))?;
     nb.say(format!("training loss {:.4}, test loss {:.4}", fit.train_loss, fit.test_loss))?;
     nb.metric(&format!("train_loss_{name}"), fit.train_loss)?;
