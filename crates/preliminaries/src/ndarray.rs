@@ -27,6 +27,27 @@ pub fn share_storage(a: &Tensor, b: &Tensor) -> bool {
     storage_address(a) == storage_address(b)
 }
 
+/// What can be made from `x`, of shape `(3, 4)`: first what only reads it another way, then what copies it.
+pub fn views_and_copies(x: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
+    Ok(vec![
+        ("x.clone()", x.clone()),
+        ("x.reshape((4, 3))", x.reshape((4, 3))?),
+        ("x.t()", x.t()?),
+        ("x.i(1..3)", x.i(1..3)?),
+        ("x.unsqueeze(0)", x.unsqueeze(0)?),
+        ("x.broadcast_as((2, 3, 4))", x.broadcast_as((2, 3, 4))?),
+        ("x.detach()", x.detach()),
+        ("x.to_dtype(f32)", x.to_dtype(DType::F32)?),
+        ("x.copy()", x.copy()?),
+        ("x.t().contiguous()", x.t()?.contiguous()?),
+        ("x.t().reshape((3, 4))", x.t()?.reshape((3, 4))?),
+        ("x.i((.., [3, 0]))", x.i((.., vec![3, 0]))?),
+        ("x.slice_assign(…)", x.slice_assign(&[1..2, 2..3], &x.i((0..1, 0..1))?)?),
+        ("x + 0", (x + 0.0)?),
+        ("x.to_dtype(u32)", x.to_dtype(DType::U32)?),
+    ])
+}
+
 /// The number in a tensor of one element, whatever its shape and type.
 #[doc(alias = "item")]
 pub fn number(tensor: &Tensor) -> Result<f64> {
@@ -118,23 +139,7 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("What shares memory and what copies")?;
     let mut table = Table::new(["made from x", "storage"]);
-    for (name, tensor) in [
-        ("x.clone()", x.clone()),
-        ("x.reshape((4, 3))", x.reshape((4, 3))?),
-        ("x.t()", x.t()?),
-        ("x.i(1..3)", x.i(1..3)?),
-        ("x.unsqueeze(0)", x.unsqueeze(0)?),
-        ("x.broadcast_as((2, 3, 4))", x.broadcast_as((2, 3, 4))?),
-        ("x.detach()", x.detach()),
-        ("x.to_dtype(f32)", x.to_dtype(DType::F32)?),
-        ("x.copy()", x.copy()?),
-        ("x.t().contiguous()", x.t()?.contiguous()?),
-        ("x.t().reshape((3, 4))", x.t()?.reshape((3, 4))?),
-        ("x.i((.., [3, 0]))", x.i((.., vec![3, 0]))?),
-        ("x.slice_assign(…)", changed.clone()),
-        ("x + 0", (&x + 0.0)?),
-        ("x.to_dtype(u32)", x.to_dtype(DType::U32)?),
-    ] {
+    for (name, tensor) in views_and_copies(&x)? {
         table.row([name.into(), if share_storage(&x, &tensor) { "shared" } else { "its own" }.into()]);
     }
     nb.say(table)?;

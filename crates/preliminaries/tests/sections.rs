@@ -22,7 +22,7 @@ fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
 /// What a cell printed.
 fn text<'a>(record: &'a RunRecord, cell: &str) -> &'a str {
     let found = record.cells.iter().find(|found| found.title == cell);
-    found.map(|cell| cell.text.as_str()).unwrap_or_else(|| panic!("no cell {cell}"))
+    found.map_or_else(|| panic!("no cell {cell}"), |cell| cell.text.as_str())
 }
 
 fn figures(record: &RunRecord) -> usize {
