@@ -22,6 +22,7 @@ use crate::seq2seq::{self, SENTENCES, Sizes, bleu, encode, train_seq2seq};
 
 /// Hyperparameters; those of training are section 9.7's.
 #[derive(Debug, Clone, Args, Serialize)]
+#[group(id = "search")] // apart from the group of the flattened settings, which bears their type's name
 pub struct Config {
     #[command(flatten)]
     #[serde(flatten)]
