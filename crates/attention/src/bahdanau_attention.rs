@@ -164,7 +164,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     train_and_show(nb, &net, &parameters, &mut train, (config.lr, config.num_epochs))?;
 
     nb.cell("Translations")?;
-    let translation = translate_sentences(nb, &net, (&source_vocab, &target_vocab), num_steps)?;
+    let translation = translate_sentences(nb, &net, (&*source_vocab, &*target_vocab), num_steps)?;
 
     nb.cell("What the decoder looks at")?;
     let (english, _) = SENTENCES[SENTENCES.len() - 1];

@@ -43,11 +43,6 @@ pub struct KeysValues {
 }
 
 impl KeysValues {
-    /// How many keys there are.
-    pub fn len(&self) -> Result<usize> {
-        self.keys.dim(2)
-    }
-
     /// These, and then those of `later` steps.
     pub fn join(&self, later: &Self) -> Result<Self> {
         let join = |a: &Tensor, b: &Tensor| concat(&[a.clone(), b.clone()], 2);
@@ -62,7 +57,9 @@ impl MultiHeadAttention {
     /// Where the heads cannot share the features evenly.
     pub fn new(hidden: usize, heads: usize, dropout: f64, vb: &VarBuilder) -> Result<Self> {
         if heads == 0 || !hidden.is_multiple_of(heads) {
-            candle_core::bail!("{heads} heads cannot share {hidden} features evenly: choose a number that divides them");
+            candle_core::bail!(
+                "{heads} heads cannot share {hidden} features evenly: choose a number that divides them"
+            );
         }
         let projection = |name| Linear::without_bias(hidden, hidden, &vb.pp(name));
         Ok(Self {

@@ -93,7 +93,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     };
 
     nb.cell("Average pooling")?;
-    let mean = y.mean(0)?.broadcast_as(50)?; // (50)
+    let mean = y.mean(0)?.broadcast_as(50)?.contiguous()?; // (50)
     nb.figure("average", "The mean of all values, whatever the query", predicted(&mean)?)?;
     nb.metric("test_mse_average", error(&mean)?)?;
 

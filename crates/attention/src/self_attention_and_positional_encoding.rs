@@ -24,7 +24,7 @@ pub struct Config {
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(8..=512))]
     pub encoding_dim: u32,
     /// Positions in the figures
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=900))]
     pub num_steps: u32,
     /// The longest sequence of the comparison
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(16..=8192))]
@@ -117,7 +117,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let attention = MultiHeadAttention::new(d, 1, 0.0, &vb.pp("attention"))?;
     let lengths: Vec<usize> =
         std::iter::successors(Some(16), |&n| Some(2 * n)).take_while(|&n| n <= config.max_length as usize).collect();
-    let (mut times, mut paths) = ([const { Vec::new() }; 3], [const { Vec::new() }; 3]);
+    let (mut times, mut paths): ([Vec<f64>; 3], [Vec<f64>; 3]) = Default::default();
     let repeats = config.repeats as usize;
     let titles = ["length", "CNN ms", "RNN ms", "attention ms", "CNN path", "RNN path", "attention path"];
     let mut table = Table::new(titles);
@@ -172,10 +172,10 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let table = encoding.table().to_dtype(DType::F64)?.to_vec2::<f64>()?;
     for j in 0..dim / 2 {
         let (sin, cos) = (shift as f64 / 10_000f64.powf(2.0 * j as f64 / dim as f64)).sin_cos();
-        for i in 0..steps {
-            let (s, c) = (table[i][2 * j], table[i][2 * j + 1]);
-            let (later_s, later_c) = (table[i + shift][2 * j], table[i + shift][2 * j + 1]);
-            largest = largest.max((s * cos + c * sin - later_s).abs()).max((c * cos - s * sin - later_c).abs());
+        for (now, later) in table.iter().zip(&table[shift..]).take(steps) {
+            let (s, c) = (now[2 * j], now[2 * j + 1]);
+            let (turned_s, turned_c) = (s * cos + c * sin, c * cos - s * sin);
+            largest = largest.max((turned_s - later[2 * j]).abs()).max((turned_c - later[2 * j + 1]).abs());
         }
     }
     nb.show("largest error of the rotation", format!("{largest:.1e}"))?;
@@ -189,7 +189,8 @@ mod tests {
     #[test]
     fn positions_are_waves_and_end() -> Result<()> {
         let positions = PositionalEncoding::new(4, 10, 0.0, &Device::Cpu)?;
-        let at = |first, steps| positions.forward(&Tensor::zeros((1, steps, 4), DType::F32, &Device::Cpu)?, first, None);
+        let at =
+            |first, steps| positions.forward(&Tensor::zeros((1, steps, 4), DType::F32, &Device::Cpu)?, first, None);
         assert_eq!(at(0, 1)?.flatten_all()?.to_vec1::<f32>()?, [0.0, 1.0, 0.0, 1.0]);
         let third = at(2, 1)?.flatten_all()?.to_vec1::<f32>()?;
         for (value, wanted) in third.iter().zip([2f32.sin(), 2f32.cos(), 0.02f32.sin(), 0.02f32.cos()]) {

@@ -413,7 +413,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     train_and_show(nb, &net, &parameters, &mut train, (config.lr, config.num_epochs))?;
 
     nb.cell("Translations")?;
-    let translation = translate_sentences(nb, &net, (&source_vocab, &target_vocab), num_steps)?;
+    let translation = translate_sentences(nb, &net, (&*source_vocab, &*target_vocab), num_steps)?;
 
     nb.cell("What the encoder looks at")?;
     let (english, _) = SENTENCES[SENTENCES.len() - 1];
@@ -424,7 +424,11 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     words.resize(num_steps, "<pad>".into());
     let titles: Vec<String> = (1..=sizes.heads).map(|head| format!("head {head}")).collect();
     let maps = HeatMaps::new(&weights)?.x_label("keys").y_label("queries").titles(titles.clone());
-    nb.figure("encoder-weights", "The encoder's attention weights", maps.x_words(words.clone()).y_words(words.clone()))?;
+    nb.figure(
+        "encoder-weights",
+        "The encoder's attention weights",
+        maps.x_words(words.clone()).y_words(words.clone()),
+    )?;
 
     nb.cell("What the decoder looks at")?;
     let stack = |first: usize| -> Result<Tensor> {
@@ -447,7 +451,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     trained.save(&path)?;
     let loaded = Translator::load(&path, &device)?;
     match &config.translate {
-        Some(sentence) => translator::show(nb, &loaded, &[sentence]),
+        Some(sentence) => translator::show(nb, &loaded, &[sentence.as_str()]),
         None => translator::show(nb, &loaded, &["i'm home .", "he's here .", "we won ."]),
     }
 }

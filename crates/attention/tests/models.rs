@@ -75,7 +75,7 @@ fn a_copied_state_goes_its_own_way() -> Result<()> {
     let lens = Tensor::new(&[3u32], &CPU)?;
     let encoded = net.encoder.forward(&Tensor::new(&[[5u32, 6, 3]], &CPU)?, &lens, None)?;
     let mut state = net.decoder.init_state(encoded, &lens)?;
-    let mut next = |state: &mut _, id: u32| -> Result<Vec<f32>> {
+    let next = |state: &mut _, id: u32| -> Result<Vec<f32>> {
         let logits = net.decoder.forward(&Tensor::new(&[[id]], &CPU)?, state, None)?;
         Ok(logits.flatten_all()?.to_vec1()?)
     };
@@ -84,10 +84,8 @@ fn a_copied_state_goes_its_own_way() -> Result<()> {
     let first = next(&mut state, 4)?;
     next(&mut copy, 7)?;
     assert_ne!(next(&mut state.clone(), 2)?, next(&mut copy, 2)?, "they have read other tokens");
-    let mut again = net.decoder.init_state(
-        net.encoder.forward(&Tensor::new(&[[5u32, 6, 3]], &CPU)?, &lens, None)?,
-        &lens,
-    )?;
+    let mut again =
+        net.decoder.init_state(net.encoder.forward(&Tensor::new(&[[5u32, 6, 3]], &CPU)?, &lens, None)?, &lens)?;
     next(&mut again, 1)?;
     assert_eq!(next(&mut again, 4)?, first);
     Ok(())
