@@ -42,7 +42,7 @@ class Reference:
         self.keep(f"{name}.y", output)
         self.keep(f"{name}.seed", seed)
 
-    def write(self):
-        FOLDER.mkdir(parents=True, exist_ok=True)
+    def write(self, folder=FOLDER):
+        folder.mkdir(parents=True, exist_ok=True)
         metadata = {"made_with": f"PyTorch {torch.__version__.split('+')[0]}"}
-        save_file(self.tensors, FOLDER / f"{self.operation}.safetensors", metadata=metadata)
+        save_file(self.tensors, folder / f"{self.operation}.safetensors", metadata=metadata)

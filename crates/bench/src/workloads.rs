@@ -1,28 +1,28 @@
 //! The table of workloads, and what a step of training is in each.
 
+use attention::bahdanau_attention::bahdanau;
+use attention::transformer::{self, transformer};
 use d2l::nn::{Gru, Lstm, Parameters, RecurrentConfig, Rnn, Sequential, VarBuilder};
 use d2l::ops::{Reduction, RnnActivation, backward, cross_entropy};
 use d2l::optim::{Adam, Optimizer, Sgd, clip_gradients};
 use d2l::prelude::*;
 use d2l::random::{self, Purpose, Random, Stream};
+use rnn::encoder_decoder::{Decoder, Encoder, EncoderDecoder};
+use rnn::language_model::{LanguageModel, State};
+use rnn::rnn_concise::{RecurrentLanguageModel, RecurrentLayer};
+use rnn::seq2seq::{self, masked_cross_entropy, seq2seq};
 
 use crate::nets::alexnet::alexnet;
-use crate::nets::bahdanau::bahdanau;
 use crate::nets::densenet::densenet;
-use crate::nets::encoder_decoder::{Decoder, Encoder, EncoderDecoder};
 use crate::nets::googlenet::googlenet;
 use crate::nets::gru_scratch::GruScratch;
-use crate::nets::language_model::{LanguageModel, State};
 use crate::nets::lenet::lenet;
 use crate::nets::lstm_scratch::LstmScratch;
 use crate::nets::mlp::mlp;
 use crate::nets::nin::nin;
-use crate::nets::recurrent_language_model::{RecurrentLanguageModel, RecurrentLayer};
 use crate::nets::resnet::resnet18;
 use crate::nets::rnn_scratch::RnnScratch;
-use crate::nets::seq2seq::{self, masked_cross_entropy, seq2seq};
 use crate::nets::softmax_regression::softmax_regression;
-use crate::nets::transformer::{self, transformer};
 use crate::nets::vgg::{VGG_11, narrower, vgg};
 
 /// One of the book's trainings.

@@ -2,31 +2,29 @@
 //!
 //! The parameter counts are PyTorch's for the same nets: `scripts/bench/torch_bench.py` prints them.
 
+use attention::bahdanau_attention::bahdanau;
+use attention::transformer::{self, transformer};
 use bench::nets::alexnet::alexnet;
-use bench::nets::attention_scoring::{AdditiveAttention, DotProductAttention};
-use bench::nets::bahdanau::bahdanau;
 use bench::nets::densenet::densenet;
-use bench::nets::encoder_decoder::{Decoder, Encoder, EncoderDecoder};
 use bench::nets::googlenet::googlenet;
 use bench::nets::gru_scratch::GruScratch;
-use bench::nets::language_model::{LanguageModel, one_hot};
 use bench::nets::lenet::lenet;
 use bench::nets::lstm_scratch::LstmScratch;
 use bench::nets::mlp::mlp;
-use bench::nets::multi_head_attention::MultiHeadAttention;
 use bench::nets::nin::nin;
-use bench::nets::positional_encoding::PositionalEncoding;
-use bench::nets::recurrent_language_model::{RecurrentLanguageModel, RecurrentLayer};
 use bench::nets::resnet::resnet18;
 use bench::nets::rnn_scratch::RnnScratch;
-use bench::nets::seq2seq::{self, masked_cross_entropy, seq2seq, sequence_mask};
 use bench::nets::softmax_regression::softmax_regression;
-use bench::nets::transformer::{self, transformer};
 use bench::nets::vgg::{VGG_11, narrower, vgg};
 use d2l::nn::{Gru, Lstm, Parameters, RecurrentConfig, Rnn, Sequential, VarBuilder};
 use d2l::ops::{Reduction, RnnActivation, cross_entropy};
 use d2l::prelude::*;
 use d2l::random::{self, Purpose, Random};
+use rnn::encoder_decoder::{Decoder, Encoder, EncoderDecoder};
+use rnn::language_model::LanguageModel;
+use rnn::rnn_concise::{RecurrentLanguageModel, RecurrentLayer};
+use rnn::rnn_scratch::one_hot;
+use rnn::seq2seq::{self, masked_cross_entropy, seq2seq};
 
 const CPU: Device = Device::Cpu;
 
@@ -211,57 +209,6 @@ fn translation_without_attention_trains_every_parameter() -> Result<()> {
     assert_eq!(logits.dims(), [2, 3, 201]);
     let loss = masked_cross_entropy(&logits, &target, &Tensor::new(&[3u32, 2], &CPU)?)?.sum_all()?;
     check_gradients(&trained(&parameters), &loss, |_| false)
-}
-
-#[test]
-fn the_loss_leaves_padding_out() -> Result<()> {
-    let lens = Tensor::new(&[2u32, 0], &CPU)?;
-    assert_eq!(sequence_mask(&lens, 3)?.to_vec2::<f32>()?, [[1.0, 1.0, 0.0], [0.0; 3]]);
-    let logits = Tensor::zeros((2, 3, 4), DType::F32, &CPU)?;
-    let labels = Tensor::zeros((2, 3), DType::U32, &CPU)?;
-    let loss = masked_cross_entropy(&logits, &labels, &lens)?.to_vec1::<f32>()?;
-    assert!((loss[0] - 4f32.ln() * 2.0 / 3.0).abs() < 1e-6 && loss[1] == 0.0, "{loss:?}");
-    Ok(())
-}
-
-#[test]
-fn equal_scores_give_the_mean_of_the_valid_values() -> Result<()> {
-    let (queries, keys) = (Tensor::ones((1, 1, 2), DType::F32, &CPU)?, Tensor::ones((1, 3, 2), DType::F32, &CPU)?);
-    let values = Tensor::new(&[[[1f32], [3.0], [8.0]]], &CPU)?; // (1, 3, 1)
-    let lens = Tensor::new(&[2u32], &CPU)?;
-    let dot = DotProductAttention { dropout: 0.0 };
-    let (output, weights) = dot.forward(&queries, &keys, &values, Some(&lens), None)?;
-    assert_eq!((output.dims(), weights.dims()), (&[1, 1, 1][..], &[1, 1, 3][..]));
-    assert!((output.sum_all()?.to_scalar::<f32>()? - 2.0).abs() < 1e-6);
-    let parameters = parameters(&mut Random::new(1));
-    let additive = AdditiveAttention::new((2, 2), 4, 0.1, &parameters.builder())?;
-    let (output, weights) = additive.forward(&queries, &keys, &values, Some(&lens), None)?;
-    assert!((output.sum_all()?.to_scalar::<f32>()? - 2.0).abs() < 1e-6);
-    assert_eq!(weights.flatten_all()?.to_vec1::<f32>()?, [0.5, 0.5, 0.0]);
-    Ok(())
-}
-
-#[test]
-fn heads_need_to_share_the_features_evenly() -> Result<()> {
-    let parameters = parameters(&mut Random::new(1));
-    let x = Tensor::ones((2, 3, 6), DType::F32, &CPU)?;
-    let attention = MultiHeadAttention::new(6, 3, 0.0, &parameters.builder().pp("a"))?;
-    assert_eq!(attention.forward(&x, &x, &x, None, None)?.dims(), [2, 3, 6]);
-    let attention = MultiHeadAttention::new(6, 4, 0.0, &parameters.builder().pp("b"))?;
-    assert!(attention.forward(&x, &x, &x, None, None).is_err());
-    Ok(())
-}
-
-#[test]
-fn positions_are_waves() -> Result<()> {
-    let positions = PositionalEncoding::new(4, 10, 0.0, &CPU)?;
-    let at = |first| positions.forward(&Tensor::zeros((1, 1, 4), DType::F32, &CPU)?, first, None)?.flatten_all();
-    assert_eq!(at(0)?.to_vec1::<f32>()?, [0.0, 1.0, 0.0, 1.0]);
-    let third = at(2)?.to_vec1::<f32>()?;
-    for (value, wanted) in third.iter().zip([2f32.sin(), 2f32.cos(), 0.02f32.sin(), 0.02f32.cos()]) {
-        assert!((value - wanted).abs() < 1e-6, "{third:?}");
-    }
-    Ok(())
 }
 
 #[test]

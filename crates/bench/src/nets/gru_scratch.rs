@@ -6,8 +6,9 @@
 use d2l::ops::{concat, sigmoid, tanh};
 use d2l::prelude::*;
 use d2l::random::Stream;
+use rnn::language_model::{LanguageModel, State};
+use rnn::rnn_scratch::one_hot;
 
-use super::language_model::{LanguageModel, State, one_hot};
 use super::rnn_scratch::{Affine, Output, begin_state};
 
 /// The recurrent language model with one layer of gated units.

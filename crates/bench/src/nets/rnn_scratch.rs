@@ -3,8 +3,8 @@
 use d2l::ops::{add, concat, linear, tanh};
 use d2l::prelude::*;
 use d2l::random::{self, Stream};
-
-use super::language_model::{LanguageModel, State, one_hot};
+use rnn::language_model::{LanguageModel, State};
+use rnn::rnn_scratch::one_hot;
 
 /// A sum of affine maps of an input and a hidden state, `w_x x + w_h h + b`: the inner part of a layer or of a gate.
 pub struct Affine {

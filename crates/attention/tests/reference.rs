@@ -1,0 +1,154 @@
+//! Values and gradients of every block against PyTorch's, which `scripts/reference/attention.py` wrote. Among the
+//! lengths are 0, so that a whole row is masked, and lengths beyond the row.
+
+use std::collections::BTreeMap;
+
+use attention::attention_scoring_functions::{AdditiveAttention, DotProductAttention};
+use attention::bahdanau_attention::bahdanau;
+use attention::multihead_attention::MultiHeadAttention;
+use attention::self_attention_and_positional_encoding::PositionalEncoding;
+use attention::transformer::{AddNorm, DecoderBlock, EncoderBlock, FeedForward, Sizes, transformer};
+use d2l::checkpoint;
+use d2l::nn::{Parameters, VarBuilder};
+use d2l::ops::{backward, sum};
+use d2l::prelude::*;
+use d2l::random::{Purpose, Random};
+use rnn::seq2seq;
+
+const CPU: Device = Device::Cpu;
+const SIZES: Sizes = Sizes { hidden: 8, feed_forward: 6, heads: 2, layers: 2, dropout: 0.0, max_len: 1000 };
+
+/// The inputs of one case by name; those of floating point are variables, so that they get gradients.
+struct Inputs(BTreeMap<String, Tensor>);
+
+impl Inputs {
+    fn get(&self, name: &str) -> &Tensor {
+        &self.0[name]
+    }
+}
+
+/// Whether `got` is `wanted` but for rounding in `f32`.
+fn assert_near(what: &str, got: &Tensor, wanted: &Tensor) -> Result<()> {
+    assert_eq!(got.dims(), wanted.dims(), "{what}");
+    let values = |x: &Tensor| x.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>();
+    let (got, wanted) = (values(got)?, values(wanted)?);
+    let largest = wanted.iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
+    for (a, b) in got.iter().zip(&wanted) {
+        assert!((a - b).abs() <= 2e-5 * largest, "{what}: {a}, PyTorch has {b}"); // NaN fails, too
+    }
+    Ok(())
+}
+
+/// Gives the layer PyTorch's parameters, then compares its output and all gradients.
+fn check<L>(
+    case: &str,
+    layer: impl FnOnce(&VarBuilder) -> Result<L>,
+    forward: impl FnOnce(&L, &Inputs) -> Result<Tensor>,
+) -> anyhow::Result<()> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/attention.safetensors");
+    let prefix = format!("{case}.");
+    let tensors: BTreeMap<String, Tensor> = checkpoint::load_map(path, &CPU)?
+        .into_iter()
+        .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?.to_string(), tensor)))
+        .collect();
+    let parameters = Parameters::new(Random::new(1).fork(Purpose::Initialization), &CPU);
+    let layer = layer(&parameters.builder())?;
+    let mut compared = Vec::new();
+    for (name, variable) in parameters.named() {
+        variable.set(&tensors[&format!("parameter.{name}")])?;
+        compared.push((format!("gradient.parameter.{name}"), variable));
+    }
+    let mut inputs = Inputs(BTreeMap::new());
+    for (name, tensor) in &tensors {
+        if tensor.dtype() == DType::I64 {
+            inputs.0.insert(name.clone(), tensor.to_dtype(DType::U32)?);
+        } else if !name.contains('.') && name != "y" && name != "seed" {
+            let variable = Var::from_tensor(tensor)?;
+            inputs.0.insert(name.clone(), variable.as_tensor().clone());
+            compared.push((format!("gradient.{name}"), variable));
+        }
+    }
+    let y = forward(&layer, &inputs)?;
+    assert_near(&format!("{case}: output"), &y, &tensors["y"])?;
+    let loss = sum(&(y * &tensors["seed"])?.flatten_all()?, 0)?;
+    let grads = backward(&loss)?;
+    let known = tensors.keys().filter(|name| name.starts_with("gradient.")).count();
+    assert_eq!(compared.len(), known, "{case}: as many gradients as PyTorch has");
+    for (name, variable) in compared {
+        let grad = grads.get(&variable).unwrap_or_else(|| panic!("{case}: no {name}"));
+        assert_near(&format!("{case}: {name}"), grad, &tensors[&name])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn scoring_functions_with_a_length_for_each_sequence_or_each_query() -> anyhow::Result<()> {
+    for kind in ["sequence", "query"] {
+        check(
+            &format!("additive_{kind}"),
+            |vb| AdditiveAttention::new((4, 6), 7, 0.0, vb),
+            |net, x| {
+                let lens = Some(x.get("lens"));
+                Ok(net.forward(x.get("queries"), x.get("keys"), x.get("values"), lens, None)?.0)
+            },
+        )?;
+        check(
+            &format!("dot_product_{kind}"),
+            |_| Ok(DotProductAttention { dropout: 0.0 }),
+            |net, x| {
+                let lens = Some(x.get("lens"));
+                Ok(net.forward(x.get("queries"), x.get("keys"), x.get("values"), lens, None)?.0)
+            },
+        )?;
+        check(
+            &format!("multi_head_{kind}"),
+            |vb| MultiHeadAttention::new(8, 2, 0.0, vb),
+            |net, x| {
+                let lens = Some(x.get("lens"));
+                Ok(net.forward(x.get("queries"), x.get("keys"), x.get("values"), lens, None)?.0)
+            },
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn positions_feed_forward_and_norm() -> anyhow::Result<()> {
+    let sizes = Sizes { hidden: 6, feed_forward: 5, ..SIZES };
+    check("positions", |_| PositionalEncoding::new(6, 1000, 0.0, &CPU), |net, x| net.forward(x.get("x"), 0, None))?;
+    check("feed_forward", |vb| FeedForward::new(&sizes, vb), |net, x| net.forward(x.get("x")))?;
+    check("add_norm", |vb| AddNorm::new(&sizes, vb), |net, x| net.forward(x.get("x"), x.get("change"), None))
+}
+
+#[test]
+fn blocks_of_the_transformer() -> anyhow::Result<()> {
+    check(
+        "encoder_block",
+        |vb| EncoderBlock::new(&SIZES, vb),
+        |net, x| Ok(net.forward(x.get("x"), x.get("lens"), None)?.0),
+    )?;
+    check(
+        "decoder_block",
+        |vb| DecoderBlock::new(&SIZES, vb),
+        |net, x| {
+            let earlier = Tensor::arange(1u32, 5, &CPU)?.expand((3, 4))?.contiguous()?;
+            let mut state = net.init_state(x.get("encoded"))?;
+            net.forward(x.get("x"), &mut state, (&earlier, x.get("lens")), None)
+        },
+    )
+}
+
+#[test]
+fn whole_models_with_a_source_of_no_valid_token() -> anyhow::Result<()> {
+    let sizes = seq2seq::Sizes { embed: 6, hidden: 8, layers: 2, dropout: 0.0 };
+    check(
+        "bahdanau",
+        |vb| bahdanau(9, 8, &sizes, vb),
+        |net, x| net.forward(x.get("source"), x.get("target"), x.get("lens"), None),
+    )?;
+    check(
+        "transformer",
+        |vb| transformer(9, 8, &SIZES, vb),
+        |net, x| net.forward(x.get("source"), x.get("target"), x.get("lens"), None),
+    )
+}
