@@ -3,8 +3,6 @@
 //! [`Notebook::cell`] opens a cell; the code from there to the next cell is that cell's code on the section's page, and
 //! what is printed and drawn until then is its output.
 
-#[allow(unsafe_code)] // an allocator is unsafe by its nature
-mod allocator;
 mod chapter;
 mod driver;
 mod fingerprint;
@@ -32,7 +30,7 @@ use crate::plot::Figure;
 use crate::random::{self, Purpose, Random, Stream};
 use crate::train::History;
 
-pub use allocator::Allocator;
+pub use crate::ops::Allocator;
 #[doc(hidden)]
 pub use chapter::run_with;
 pub use chapter::{Chapter, Section};

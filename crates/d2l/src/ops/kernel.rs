@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, WithDType, bail};
 use gemm::Parallelism;
 
+use super::memory;
 use super::skinny::{self, Skinny};
 
 /// The float types that the kernels compute in. Public because the optimizers' bounds show it; it cannot be named
@@ -210,6 +211,22 @@ pub(crate) fn matmul_strided<T: Float>(
         );
     }
     Ok(())
+}
+
+/// The product of `a` of `(m, k)` and `b` of `(k, n)`, `(m, n)` row-major; arguments as [`matmul`]'s.
+pub(crate) fn product<T: Float>(
+    (m, k, n): (usize, usize, usize),
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    threads: usize,
+) -> Result<Vec<T>> {
+    if k == 0 {
+        return Ok(vec![T::zero(); m * n]);
+    }
+    // SAFETY: a product with nothing kept writes each element and reads none.
+    let mut out = unsafe { memory::uninitialized(m * n) };
+    matmul((m, k, n), a, b, T::zero(), &mut out, threads)?;
+    Ok(out)
 }
 
 /// The number of threads for a product of so many multiply-adds: to wake another costs as much as some millions.

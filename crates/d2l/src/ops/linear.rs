@@ -51,30 +51,26 @@ fn sizes(x: &Tensor, w: &Tensor) -> Result<((usize, usize, usize), usize)> {
 }
 
 fn forward<T: Float>(x: &Tensor, w: &Tensor, b: Option<&Tensor>) -> Result<Vec<T>> {
-    let ((n, inputs, outputs), threads) = sizes(x, w)?;
-    let (mut y, keep) = match b {
-        Some(b) => (kernel::read::<T, _>(b, |b| Ok(b.repeat(n)))?, T::one()),
-        None => (vec![T::zero(); n * outputs], T::zero()),
-    };
+    let (sizes, threads) = sizes(x, w)?;
+    let (n, inputs, _) = sizes;
     kernel::read::<T, _>(x, |x| {
         kernel::read::<T, _>(w, |w| {
             let (x, w) = (Matrix::rows(x, inputs), Matrix::rows(w, inputs).transposed());
-            kernel::matmul((n, inputs, outputs), x, w, keep, &mut y, threads)
+            let Some(b) = b else { return kernel::product(sizes, x, w, threads) };
+            let mut y = kernel::read::<T, _>(b, |b| Ok(b.repeat(n)))?;
+            kernel::matmul(sizes, x, w, T::one(), &mut y, threads)?;
+            Ok(y)
         })
-    })?;
-    Ok(y)
+    })
 }
 
 fn input_gradient<T: Float>(x: &Tensor, w: &Tensor, grad: &Tensor) -> Result<Vec<T>> {
     let ((n, inputs, outputs), threads) = sizes(x, w)?;
-    let mut out = vec![T::zero(); n * inputs];
     kernel::read::<T, _>(grad, |g| {
         kernel::read::<T, _>(w, |w| {
-            let (g, w) = (Matrix::rows(g, outputs), Matrix::rows(w, inputs));
-            kernel::matmul((n, outputs, inputs), g, w, T::zero(), &mut out, threads)
+            kernel::product((n, outputs, inputs), Matrix::rows(g, outputs), Matrix::rows(w, inputs), threads)
         })
-    })?;
-    Ok(out)
+    })
 }
 
 impl Operation for LinearOp {

@@ -198,20 +198,17 @@ impl Operation for MatmulOp {
 pub(super) fn stacked_products<T: Float>(pairs: &[(Tensor, Tensor)]) -> Result<Vec<T>> {
     let [(first_a, first_b), others @ ..] = pairs else { return Ok(Vec::new()) };
     let ((_, rows), (_, columns)) = (first_a.dims2()?, first_b.dims2()?);
-    let mut out = vec![T::zero(); rows * columns];
-    let mut multiply = |a: &[T], b: &[T]| {
+    let multiply = |a: &[T], b: &[T]| {
         let n = a.len() / rows.max(1);
         let (a, b) = (Matrix::rows(a, rows).transposed(), Matrix::rows(b, columns));
-        kernel::matmul((rows, n, columns), a, b, T::zero(), &mut out, kernel::threads_for(rows * n * columns))
+        kernel::product((rows, n, columns), a, b, kernel::threads_for(rows * n * columns))
     };
     if others.is_empty() {
-        kernel::read::<T, _>(first_a, |a| kernel::read::<T, _>(first_b, |b| multiply(a, b)))?;
-    } else {
-        let stacked = |tensors: &mut dyn Iterator<Item = &Tensor>| {
-            let parts = tensors.map(|tensor| kernel::read::<T, _>(tensor, |values| Ok(values.to_vec())));
-            parts.collect::<Result<Vec<_>>>().map(|parts| parts.concat())
-        };
-        multiply(&stacked(&mut pairs.iter().map(|(a, _)| a))?, &stacked(&mut pairs.iter().map(|(_, b)| b))?)?;
+        return kernel::read::<T, _>(first_a, |a| kernel::read::<T, _>(first_b, |b| multiply(a, b)));
     }
-    Ok(out)
+    let stacked = |tensors: &mut dyn Iterator<Item = &Tensor>| {
+        let parts = tensors.map(|tensor| kernel::read::<T, _>(tensor, |values| Ok(values.to_vec())));
+        parts.collect::<Result<Vec<_>>>().map(|parts| parts.concat())
+    };
+    multiply(&stacked(&mut pairs.iter().map(|(a, _)| a))?, &stacked(&mut pairs.iter().map(|(_, b)| b))?)
 }
