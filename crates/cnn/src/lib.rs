@@ -1,0 +1,1 @@
+//! Chapters 6 and 7: convolutional neural networks.
