@@ -6,24 +6,24 @@ use d2l::optim::{Adam, Optimizer, Sgd, clip_gradients};
 use d2l::prelude::*;
 use d2l::random::{self, Purpose, Random, Stream};
 
-use crate::nets::alexnet::alexnet;
+use cnn::alexnet::alexnet;
 use crate::nets::bahdanau::bahdanau;
-use crate::nets::densenet::densenet;
+use cnn::densenet::densenet;
 use crate::nets::encoder_decoder::{Decoder, Encoder, EncoderDecoder};
-use crate::nets::googlenet::googlenet;
+use cnn::googlenet::googlenet;
 use crate::nets::gru_scratch::GruScratch;
 use crate::nets::language_model::{LanguageModel, State};
-use crate::nets::lenet::lenet;
+use cnn::lenet::lenet;
 use crate::nets::lstm_scratch::LstmScratch;
 use crate::nets::mlp::mlp;
-use crate::nets::nin::nin;
+use cnn::nin::nin;
 use crate::nets::recurrent_language_model::{RecurrentLanguageModel, RecurrentLayer};
-use crate::nets::resnet::resnet18;
+use cnn::resnet::resnet18;
 use crate::nets::rnn_scratch::RnnScratch;
 use crate::nets::seq2seq::{self, masked_cross_entropy, seq2seq};
 use crate::nets::softmax_regression::softmax_regression;
 use crate::nets::transformer::{self, transformer};
-use crate::nets::vgg::{VGG_11, narrower, vgg};
+use cnn::vgg::{VGG_11, narrower, vgg};
 
 /// One of the book's trainings.
 #[derive(Clone, Copy)]

@@ -2,27 +2,27 @@
 //!
 //! The parameter counts are PyTorch's for the same nets: `scripts/bench/torch_bench.py` prints them.
 
-use bench::nets::alexnet::alexnet;
+use cnn::alexnet::alexnet;
 use bench::nets::attention_scoring::{AdditiveAttention, DotProductAttention};
 use bench::nets::bahdanau::bahdanau;
-use bench::nets::densenet::densenet;
+use cnn::densenet::densenet;
 use bench::nets::encoder_decoder::{Decoder, Encoder, EncoderDecoder};
-use bench::nets::googlenet::googlenet;
+use cnn::googlenet::googlenet;
 use bench::nets::gru_scratch::GruScratch;
 use bench::nets::language_model::{LanguageModel, one_hot};
-use bench::nets::lenet::lenet;
+use cnn::lenet::lenet;
 use bench::nets::lstm_scratch::LstmScratch;
 use bench::nets::mlp::mlp;
 use bench::nets::multi_head_attention::MultiHeadAttention;
-use bench::nets::nin::nin;
+use cnn::nin::nin;
 use bench::nets::positional_encoding::PositionalEncoding;
 use bench::nets::recurrent_language_model::{RecurrentLanguageModel, RecurrentLayer};
-use bench::nets::resnet::resnet18;
+use cnn::resnet::resnet18;
 use bench::nets::rnn_scratch::RnnScratch;
 use bench::nets::seq2seq::{self, masked_cross_entropy, seq2seq, sequence_mask};
 use bench::nets::softmax_regression::softmax_regression;
 use bench::nets::transformer::{self, transformer};
-use bench::nets::vgg::{VGG_11, narrower, vgg};
+use cnn::vgg::{VGG_11, narrower, vgg};
 use d2l::nn::{Gru, Lstm, Parameters, RecurrentConfig, Rnn, Sequential, VarBuilder};
 use d2l::ops::{Reduction, RnnActivation, cross_entropy};
 use d2l::prelude::*;
