@@ -12,18 +12,18 @@ use rnn::language_model::{LanguageModel, State};
 use rnn::rnn_concise::{RecurrentLanguageModel, RecurrentLayer};
 use rnn::seq2seq::{self, masked_cross_entropy, seq2seq};
 
-use crate::nets::alexnet::alexnet;
-use crate::nets::densenet::densenet;
-use crate::nets::googlenet::googlenet;
 use crate::nets::gru_scratch::GruScratch;
-use crate::nets::lenet::lenet;
 use crate::nets::lstm_scratch::LstmScratch;
 use crate::nets::mlp::mlp;
-use crate::nets::nin::nin;
-use crate::nets::resnet::resnet18;
 use crate::nets::rnn_scratch::RnnScratch;
 use crate::nets::softmax_regression::softmax_regression;
-use crate::nets::vgg::{VGG_11, narrower, vgg};
+use cnn::alexnet::alexnet;
+use cnn::densenet::densenet;
+use cnn::googlenet::googlenet;
+use cnn::lenet::lenet;
+use cnn::nin::nin;
+use cnn::resnet::resnet18;
+use cnn::vgg::{VGG_11, narrower, vgg};
 
 /// One of the book's trainings.
 #[derive(Clone, Copy)]

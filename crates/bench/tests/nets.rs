@@ -4,18 +4,18 @@
 
 use attention::bahdanau_attention::bahdanau;
 use attention::transformer::{self, transformer};
-use bench::nets::alexnet::alexnet;
-use bench::nets::densenet::densenet;
-use bench::nets::googlenet::googlenet;
 use bench::nets::gru_scratch::GruScratch;
-use bench::nets::lenet::lenet;
 use bench::nets::lstm_scratch::LstmScratch;
 use bench::nets::mlp::mlp;
-use bench::nets::nin::nin;
-use bench::nets::resnet::resnet18;
 use bench::nets::rnn_scratch::RnnScratch;
 use bench::nets::softmax_regression::softmax_regression;
-use bench::nets::vgg::{VGG_11, narrower, vgg};
+use cnn::alexnet::alexnet;
+use cnn::densenet::densenet;
+use cnn::googlenet::googlenet;
+use cnn::lenet::lenet;
+use cnn::nin::nin;
+use cnn::resnet::resnet18;
+use cnn::vgg::{VGG_11, narrower, vgg};
 use d2l::nn::{Gru, Lstm, Parameters, RecurrentConfig, Rnn, Sequential, VarBuilder};
 use d2l::ops::{Reduction, RnnActivation, cross_entropy};
 use d2l::prelude::*;

@@ -1,0 +1,187 @@
+//! Every section runs at smoke scale, and what trains learns; what the crate offers to other programs works.
+
+use cnn::CHAPTER;
+use cnn::lenet::{lenet, train, xavier};
+use d2l::data::fashion_mnist::FashionMnist;
+use d2l::nn::Parameters;
+use d2l::notebook::{DataOrigin, Metric, RunRecord};
+use d2l::ops::{Reduction, backward, cross_entropy};
+use d2l::prelude::*;
+use d2l::random::{self, Purpose, Random};
+use d2l::train::{Diverged, evaluate_accuracy};
+use tempfile::TempDir;
+
+/// Runs a section, and checks that its record and each of its figures were written.
+fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
+    let out = TempDir::new()?;
+    let record = CHAPTER.smoke(section, out.path(), flags)?;
+    let folder = out.path().join(section);
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
+    assert_eq!(json["section"], section);
+    assert_eq!(json["fingerprint"], record.fingerprint);
+    for figure in record.cells.iter().flat_map(|cell| &cell.figures) {
+        assert!(std::fs::metadata(folder.join(&figure.file))?.len() > 500, "{} is empty", figure.file);
+    }
+    Ok(record)
+}
+
+/// What a cell printed.
+fn text<'a>(record: &'a RunRecord, title: &str) -> &'a str {
+    let cell = record.cells.iter().find(|cell| cell.title == title);
+    &cell.unwrap_or_else(|| panic!("no cell {title}")).text
+}
+
+fn by_epoch<'a>(record: &'a RunRecord, metric: &str) -> &'a [f64] {
+    match &record.metrics[metric] {
+        Metric::ByEpoch(values) => values,
+        Metric::Value(_) => panic!("{metric} is not by epoch"),
+    }
+}
+
+fn value(record: &RunRecord, metric: &str) -> f64 {
+    let metric = record.metrics.get(metric).unwrap_or_else(|| panic!("no {metric} in {:?}", record.metrics));
+    metric.last().expect("a value")
+}
+
+fn figures(record: &RunRecord) -> usize {
+    record.cells.iter().map(|cell| cell.figures.len()).sum()
+}
+
+#[test]
+fn the_table_names_every_section_with_its_number() {
+    let numbers: Vec<_> = CHAPTER.sections.iter().map(|section| section.heading().0).collect();
+    assert_eq!(numbers, ["6.1", "6.2", "6.3", "6.4", "6.5", "6.6", "7.5"]);
+}
+
+#[test]
+fn convolutions_commute_with_shifts_and_dense_layers_do_not() -> anyhow::Result<()> {
+    let record = run("why-conv", &["--down", "2"])?;
+    assert_eq!((value(&record, "dense_parameters"), value(&record, "conv_parameters")), (615_440.0, 26.0));
+    assert!(value(&record, "difference_convolution") < 1e-5 && value(&record, "difference_dense") > 0.1);
+    assert!(
+        text(&record, "A convolution is a dense layer with few distinct weights").contains("576 weights, of which 144")
+    );
+    assert_eq!(figures(&record), 2);
+    Ok(())
+}
+
+#[test]
+fn an_edge_detector_is_learned() -> anyhow::Result<()> {
+    let record = run("conv-layer", &[])?;
+    assert!(text(&record, "The cross-correlation operation").contains("19"));
+    assert!(value(&record, "loss_after_steps") < 5.0 && value(&record, "kernel_error") < 0.02, "{:?}", record.metrics);
+    let fields = text(&record, "Feature map and receptive field");
+    assert!(fields.contains("layer 1 sees 3 x 3") && fields.contains("layer 4 sees 9 x 9"), "{fields}");
+    let diverged = run("conv-layer", &["--lr", "10"]).expect_err("a rate far too large");
+    assert!(diverged.downcast_ref::<Diverged>().is_some(), "{diverged}");
+    Ok(())
+}
+
+#[test]
+fn paddings_strides_channels_and_pools_agree_with_the_operations() -> anyhow::Result<()> {
+    let record = run("padding-and-strides", &[])?;
+    assert!(value(&record, "largest_difference") < 1e-5);
+    assert!(text(&record, "Stride").contains("[4, 4]") && text(&record, "Stride").contains("[2, 2]"));
+    let record = run("channels", &[])?;
+    assert!(value(&record, "difference_from_conv2d") < 1e-4 && value(&record, "difference_pointwise") < 1e-5);
+    let record = run("pooling", &["--window", "3"])?;
+    assert!(value(&record, "difference_max") < 1e-6 && value(&record, "difference_average") < 1e-5);
+    Ok(())
+}
+
+#[test]
+fn lenet_learns_and_is_looked_into() -> anyhow::Result<()> {
+    let record = run("lenet", &[])?;
+    assert_eq!(record.data, DataOrigin::Sample);
+    assert!(text(&record, "LeNet").contains("61,706"));
+    let losses = by_epoch(&record, "train_loss");
+    assert!(losses[losses.len() - 1] < losses[0] - 0.5, "{losses:?}");
+    assert!(value(&record, "test_acc") > 0.5, "{:?}", record.metrics);
+    let fields = text(&record, "Receptive fields");
+    assert!(fields.contains("5 x 5") && fields.contains("14 x 14") && fields.contains("16 x 16"), "{fields}");
+    assert_eq!(figures(&record), 7);
+    Ok(())
+}
+
+#[test]
+fn batch_normalisation_learns_and_both_versions_agree() -> anyhow::Result<()> {
+    let record = run("batch-norm", &[])?;
+    for version in ["scratch", "concise"] {
+        let losses = by_epoch(&record, &format!("train_loss_{version}"));
+        assert!(losses[1] < losses[0] && losses[1] < 0.9, "{version}: {losses:?}");
+    }
+    let difference = value(&record, "train_loss_scratch") - value(&record, "train_loss_concise");
+    assert!(difference.abs() < 0.1, "{difference}");
+    Ok(())
+}
+
+fn parameters(seed: u64) -> Parameters {
+    Parameters::new(Random::new(seed).fork(Purpose::Initialization), &Device::Cpu)
+}
+
+#[test]
+fn a_saved_lenet_loads_and_trains_on() -> anyhow::Result<()> {
+    let folder = TempDir::new()?;
+    let file = folder.path().join("lenet.safetensors");
+    let mut set = FashionMnist::sample()?;
+    (set.train, set.test) = (set.train.first(640)?, set.test.first(100)?);
+    let (mut images, mut test) = set.loaders(64, None, Random::new(1).fork(Purpose::Shuffling), &Device::Cpu)?;
+    let first = parameters(1);
+    let net = lenet(&first.builder())?;
+    xavier(&first)?;
+    train(&net, &first, (&mut images, &mut test), 1, 0.9, &mut ())?;
+    first.save(&file)?;
+
+    let second = parameters(2);
+    let loaded = lenet(&second.builder())?;
+    second.load(&file)?;
+    let (x, _) = test.dataset().batch(&[0, 1], &Device::Cpu)?;
+    let scores = [net.forward_t(&x, false)?, loaded.forward_t(&x, false)?];
+    assert_eq!(scores[0].to_vec2::<f32>()?, scores[1].to_vec2::<f32>()?);
+    let before = evaluate_accuracy(&loaded, &mut test)?;
+    let history = train(&loaded, &second, (&mut images, &mut test), 2, 0.9, &mut ())?;
+    assert!(before >= 0.0 && history.train_loss().iter().all(|loss| loss.is_finite() && *loss < 2.5));
+    Ok(())
+}
+
+#[test]
+fn training_that_diverges_says_where_and_at_which_rate() -> anyhow::Result<()> {
+    let mut set = FashionMnist::sample()?;
+    (set.train, set.test) = (set.train.first(64)?, set.test.first(10)?);
+    let (mut images, mut test) = set.loaders(32, None, Random::new(1).fork(Purpose::Shuffling), &Device::Cpu)?;
+    let parameters = parameters(1);
+    let net = lenet(&parameters.builder())?;
+    let broken = |x: &Tensor| net.forward_t(x, true)? / 0.0;
+    let error = train(&broken, &parameters, (&mut images, &mut test), 1, 0.9, &mut ()).expect_err("no number");
+    let shown = format!("{error:#}");
+    assert!(shown.contains("learning rate 0.9") && shown.contains("epoch 1, step 1"), "{shown}");
+    Ok(())
+}
+
+#[test]
+fn every_parameter_of_lenet_gets_a_finite_gradient() -> anyhow::Result<()> {
+    let parameters = parameters(1);
+    let net = lenet(&parameters.builder())?;
+    let x = random::uniform(Random::new(2).sampling(), 0.0, 1.0, (4, 1, 28, 28), &Device::Cpu)?;
+    let labels = Tensor::new(&[0u32, 3, 9, 3], &Device::Cpu)?;
+    let grads = backward(&cross_entropy(&net.forward_t(&x, true)?, &labels, Reduction::Mean)?)?;
+    for (name, parameter) in parameters.named() {
+        let size = grads.get(parameter.as_tensor()).expect("a gradient").abs()?.sum_all()?.to_scalar::<f32>()?;
+        assert!(size.is_finite() && size > 0.0, "{name}: {size}");
+    }
+    Ok(())
+}
+
+#[test]
+fn flags_that_mean_nothing_are_refused() {
+    for (section, flags) in [
+        ("lenet", ["--lr", "-1"]),
+        ("lenet", ["--num-epochs", "0"]),
+        ("batch-norm", ["--batch-size", "1"]),
+        ("pooling", ["--window", "9"]),
+        ("channels", ["--inputs", "0"]),
+    ] {
+        let error = run(section, &flags).expect_err("a refusal").to_string();
+        assert!(error.contains(flags[0]), "{section}: {error}");
+    }
+}
