@@ -168,7 +168,17 @@ impl<'a> ReleaseBinary<'a> {
 /// Builds the binary of a package in release mode; its path.
 pub fn build_release(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = Command::new(cargo)
+    let mut build = Command::new(cargo);
+    // What cargo told this program about itself would make the build scripts that watch it run again, and what depends
+    // on them compile again.
+    let own = env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    });
+    own.for_each(|name| {
+        build.env_remove(name);
+    });
+    let build = build
         .args(["build", "--release", "--package", package, "--bins", "--message-format=json-render-diagnostics"])
         .current_dir(&workspace.root)
         .stderr(Stdio::inherit())
