@@ -9,7 +9,7 @@ use d2l::ops::{
 };
 use proptest::prelude::*;
 use support::reference::{Reference, check_composition};
-use support::{assert_close, check_gradients, non_contiguous, rng, uniform};
+use support::{assert_close, check_gradients, distinct, non_contiguous, rng, uniform};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
@@ -17,7 +17,7 @@ proptest! {
     #[test]
     fn pool_gradients(size in (3usize..9, 3usize..9), kernel in (1usize..4, 1usize..4), stride in (1usize..4, 1usize..4), padding in (0usize..2, 0usize..2), seed: u64, turned: bool) {
         let config = Pool2dConfig { kernel, stride, padding: (padding.0.min(kernel.0 / 2), padding.1.min(kernel.1 / 2)) };
-        let x = uniform(&mut rng(seed), &[2, 2, size.0, size.1]);
+        let x = distinct(&mut rng(seed), &[2, 2, size.0, size.1]);
         let x = if turned { non_contiguous(&x) } else { x };
         check_gradients(std::slice::from_ref(&x), |t| max_pool2d(&t[0], &config));
         check_gradients(&[x], |t| avg_pool2d(&t[0], &config));
@@ -26,7 +26,7 @@ proptest! {
     #[test]
     fn pool_gradients_on_a_line(length in 3usize..12, kernel in 1usize..4, stride in 1usize..4, padding in 0usize..2, seed: u64, turned: bool) {
         let config = Pool1dConfig { kernel, stride, padding: padding.min(kernel / 2) };
-        let x = uniform(&mut rng(seed), &[2, 3, length]);
+        let x = distinct(&mut rng(seed), &[2, 3, length]);
         let x = if turned { non_contiguous(&x) } else { x };
         check_gradients(std::slice::from_ref(&x), |t| max_pool1d(&t[0], &config));
         check_gradients(std::slice::from_ref(&x), |t| avg_pool1d(&t[0], &config));
@@ -36,7 +36,7 @@ proptest! {
 
     #[test]
     fn resizing_gradients(size in (1usize..6, 1usize..6), target in (1usize..8, 1usize..8), seed: u64, turned: bool) {
-        let x = uniform(&mut rng(seed), &[2, 2, size.0, size.1]);
+        let x = distinct(&mut rng(seed), &[2, 2, size.0, size.1]);
         let x = if turned { non_contiguous(&x) } else { x };
         let inputs = [x];
         check_gradients(&inputs, |t| adaptive_avg_pool2d(&t[0], target));

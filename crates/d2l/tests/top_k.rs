@@ -6,7 +6,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use d2l::ops::{End, top_k};
 use proptest::prelude::*;
 use support::reference::Reference;
-use support::{assert_close, check_gradients, non_contiguous, rng, uniform};
+use support::{assert_close, check_gradients, distinct, non_contiguous, rng, uniform};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
@@ -15,7 +15,7 @@ proptest! {
     fn gradients_agree_with_finite_differences(
         shape in prop::collection::vec(1usize..5, 2..4), axis in 0usize..2, share in 0.0f64..=1.0, seed: u64, turned: bool,
     ) {
-        let x = uniform(&mut rng(seed), &shape);
+        let x = distinct(&mut rng(seed), &shape);
         let x = if turned { non_contiguous(&x) } else { x };
         let k = (share * shape[axis] as f64).round() as usize;
         for end in [End::Largest, End::Smallest] {

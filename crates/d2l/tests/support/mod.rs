@@ -18,6 +18,17 @@ pub fn uniform(rng: &mut ChaCha8Rng, shape: &[usize]) -> Tensor {
     Tensor::from_vec(values, shape, &Device::Cpu).expect("a shape that fits its values")
 }
 
+/// Values in `[-1, 1)` of a shape, in any order, no two of them closer than a difference quotient reaches: for what takes
+/// the largest, whose gradient has a kink where two are equal.
+pub fn distinct(rng: &mut ChaCha8Rng, shape: &[usize]) -> Tensor {
+    let count: usize = shape.iter().product();
+    let mut values: Vec<f64> = (0..count).map(|i| i as f64 * 2.0 / count as f64 - 1.0).collect();
+    for last in (1..count).rev() {
+        values.swap(last, rng.random_range(0..=last));
+    }
+    Tensor::from_vec(values, shape, &Device::Cpu).expect("a shape that fits its values")
+}
+
 /// The same tensor with its last two axes laid out the other way round in memory: same values, not contiguous.
 pub fn non_contiguous(tensor: &Tensor) -> Tensor {
     let turned = tensor.t().and_then(|t| t.contiguous()).and_then(|t| t.t()).expect("a tensor of rank two or more");
