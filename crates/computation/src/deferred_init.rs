@@ -39,12 +39,11 @@ impl DeferredLinear {
 impl Module for DeferredLinear {
     /// From `(…, inputs)` to `(…, outputs)`.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let layer = match self.layer.get() {
-            Some(layer) => layer,
-            None => {
-                let made = Linear::new(x.dim(D::Minus1)?, self.outputs, &self.vb)?;
-                self.layer.get_or_init(|| made)
-            }
+        let layer = if let Some(layer) = self.layer.get() {
+            layer
+        } else {
+            let made = Linear::new(x.dim(D::Minus1)?, self.outputs, &self.vb)?;
+            self.layer.get_or_init(|| made)
         };
         layer.forward(x)
     }

@@ -53,7 +53,7 @@ pub fn gflops(size: usize, device: &Device) -> Result<f64> {
         product.get(0)?.get(0)?.to_scalar::<f32>()?;
         timer.stop();
     }
-    let fastest = timer.spans().iter().min().map_or(f64::NAN, |span| span.as_secs_f64());
+    let fastest = timer.spans().iter().min().map_or(f64::NAN, std::time::Duration::as_secs_f64);
     Ok(work * repeats / fastest / 1e9)
 }
 
@@ -104,7 +104,8 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     }
 
     nb.cell("How fast this device multiplies")?;
-    let sizes: Vec<usize> = (6..).map(|power| 1 << power).take_while(|&n| n <= config.largest as usize).collect();
+    let sizes: Vec<usize> =
+        (6..usize::BITS).map(|power| 1 << power).take_while(|&n| n <= config.largest as usize).collect();
     let speeds = sizes.iter().map(|&size| gflops(size, nb.device())).collect::<Result<Vec<_>>>()?;
     let mut table = Table::new(["rows", "billions of operations a second"]);
     for (size, speed) in sizes.iter().zip(&speeds) {

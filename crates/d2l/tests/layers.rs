@@ -43,11 +43,13 @@ fn sequence_net(vb: &VarBuilder) -> Result<Sequential> {
         .add(Linear::new(4, 2, &vb.pp("output"))?))
 }
 
+type Net = fn(&VarBuilder) -> Result<Sequential>;
+
 #[test]
 fn values_and_gradients_are_those_of_pytorch() -> Result<()> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/layers.safetensors");
     let reference = candle_core::safetensors::load(path, &Device::Cpu)?;
-    let nets: [(&str, fn(&VarBuilder) -> Result<Sequential>); 2] = [("image", image_net), ("sequence", sequence_net)];
+    let nets: [(&str, Net); 2] = [("image", image_net), ("sequence", sequence_net)];
     for (case, build) in nets {
         let of = |name: &str| &reference[&format!("{case}.{name}")];
         let under = |part: &str| {

@@ -137,10 +137,9 @@ pub fn solve<const N: usize>(mut matrix: [[f64; N]; N], mut b: [f64; N]) -> anyh
         b.swap(column, pivot);
         for row in 0..N {
             if row != column {
-                let factor = matrix[row][column] / matrix[column][column];
-                for k in column..N {
-                    matrix[row][k] -= factor * matrix[column][k];
-                }
+                let pivot_row = matrix[column];
+                let factor = matrix[row][column] / pivot_row[column];
+                matrix[row].iter_mut().zip(pivot_row).for_each(|(value, pivot)| *value -= factor * pivot);
                 b[row] -= factor * b[column];
             }
         }

@@ -139,7 +139,7 @@ mod tests {
         let net = GruScratch::new(3, 2, &mut Random::new(1).fork(Purpose::Initialization), &Device::Cpu)?;
         net.update.variables()[2].set(&Tensor::full(50f32, 2, &Device::Cpu)?)?; // z = 1
         let h = Tensor::new(&[[0.3f32, -0.7]], &Device::Cpu)?;
-        let (_, state) = net.forward(&Tensor::new(&[[0u32, 2, 1]], &Device::Cpu)?, &[h.clone()])?;
+        let (_, state) = net.forward(&Tensor::new(&[[0u32, 2, 1]], &Device::Cpu)?, std::slice::from_ref(&h))?;
         assert_eq!(state[0].to_vec2::<f32>()?, h.to_vec2::<f32>()?);
         Ok(())
     }

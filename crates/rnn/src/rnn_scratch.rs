@@ -327,7 +327,7 @@ mod tests {
         for (scale, theta) in [(1.0, 1.0), (0.01, 1.0), (2.0, 0.5)] {
             let mut grads = ((v.as_tensor().sqr()? * 0.5)?.sum_all()? * scale)?.backward()?; // the gradient is scale · v
             let own = clipping_factor(&[grads.get(&v).expect("a gradient").clone()], theta)?;
-            let norm = clip_gradients(&mut grads, &[v.clone()], theta)?;
+            let norm = clip_gradients(&mut grads, std::slice::from_ref(&v), theta)?;
             assert!((own - (theta / norm).min(1.0)).abs() < 1e-6, "{own} {norm}");
         }
         Ok(())

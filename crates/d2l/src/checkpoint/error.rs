@@ -68,7 +68,7 @@ pub enum CheckpointError {
         /// The tensor's name.
         name: String,
         /// candle's reason.
-        source: candle_core::Error,
+        source: Box<candle_core::Error>,
     },
 }
 
@@ -78,7 +78,7 @@ impl CheckpointError {
     }
 
     pub(super) fn tensor(path: &Path, name: &str, source: candle_core::Error) -> Self {
-        Self::Tensor { path: path.into(), name: name.into(), source }
+        Self::Tensor { path: path.into(), name: name.into(), source: Box::new(source) }
     }
 }
 

@@ -118,6 +118,7 @@ impl Sequential {
     ///
     /// # Errors
     /// Where there is no such layer, or it is of another type.
+    #[allow(clippy::needless_pass_by_value)] // a place or a name, as they are written
     pub fn layer<L: ModuleT + 'static>(&self, at: impl Position) -> Result<&L> {
         let names: Vec<&str> = self.layers.iter().map(|named| named.name.as_str()).collect();
         let Some(named) = at.find(&names).and_then(|index| self.layers.get(index)) else {

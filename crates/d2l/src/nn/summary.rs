@@ -62,14 +62,13 @@ fn visit(net: &Sequential, mut x: Tensor, depth: usize, rows: &mut Vec<SummaryRo
         let at = rows.len();
         let (name, kind) = (layer.name.clone(), layer.kind.clone());
         rows.push(SummaryRow { depth, name, kind, output: Vec::new(), parameters: 0 });
-        let (output, found) = match layer.as_sequential() {
-            Some(inner) => layer.named(visit(inner, x, depth + 1, rows))?,
-            None => {
-                let output = layer.forward(&x, false)?;
-                let variables = output.sorted_nodes().into_iter().filter(|node| node.is_variable());
-                let found = variables.map(|variable| (variable.id(), variable.elem_count())).collect();
-                (output.detach(), found)
-            }
+        let (output, found) = if let Some(inner) = layer.as_sequential() {
+            layer.named(visit(inner, x, depth + 1, rows))?
+        } else {
+            let output = layer.forward(&x, false)?;
+            let variables = output.sorted_nodes().into_iter().filter(|node| node.is_variable());
+            let found = variables.map(|variable| (variable.id(), variable.elem_count())).collect();
+            (output.detach(), found)
         };
         rows[at].output = output.dims().to_vec();
         rows[at].parameters = found.values().sum();
