@@ -62,8 +62,8 @@ pub fn lenet(vb: &VarBuilder) -> Result<Sequential> {
         .add_named("output", Linear::new(84, 10, &vb.pp("output"))?)) // (batch, 10)
 }
 
-/// Draws the weights of linear and convolutional layers as Xavier and Bengio do; biases and what scales a normalisation
-/// stay as they are.
+/// Draws the weights of linear and convolutional layers as Glorot and Bengio (2010) do; biases and what scales a
+/// normalisation stay as they are.
 #[doc(alias = "init_weights")]
 pub fn xavier(parameters: &Parameters) -> Result<()> {
     parameters.initialize(|_, shape| if shape.rank() > 1 { init::xavier_uniform(shape).map(Some) } else { Ok(None) })
