@@ -7,7 +7,7 @@
 
 use d2l::nn::{Gru, RecurrentConfig};
 use d2l::notebook::positive;
-use d2l::ops::{sigmoid, tanh};
+use d2l::ops::{concat, sigmoid, tanh};
 use d2l::prelude::*;
 use d2l::random::{Purpose, Stream};
 use d2l::text::Sampling;
@@ -96,7 +96,7 @@ impl LanguageModel for GruScratch {
             h = ((&z * &h)? + (z.affine(-1.0, 1.0)? * candidate)?)?; // z ⊙ h + (1 − z) ⊙ candidate
             states.push(h.clone());
         }
-        let logits = self.output.forward(&Tensor::cat(&states, 0)?)?; // (steps · batch, vocabulary)
+        let logits = self.output.forward(&concat(&states, 0)?)?; // (steps · batch, vocabulary)
         Ok((logits, vec![h]))
     }
 }

@@ -1,6 +1,7 @@
 //! What the language models of chapters 8 and 9 have in common: their interface, their optimizer, and how a section
 //! trains one and shows it.
 
+use d2l::ops::backward;
 use d2l::optim::{Optimizer, Sgd, clip_gradients};
 use d2l::plot::Chart;
 use d2l::prelude::*;
@@ -27,7 +28,7 @@ pub trait LanguageModel {
 pub fn clipped_descent(variables: Vec<Var>, lr: f64) -> impl Updater {
     let mut optimizer = Sgd::new(variables.clone(), lr);
     move |loss: &Tensor| {
-        let mut grads = loss.backward()?;
+        let mut grads = backward(loss)?;
         clip_gradients(&mut grads, &variables, 1.0)?;
         optimizer.step(&grads)
     }

@@ -7,7 +7,7 @@
 
 use d2l::nn::{Lstm, RecurrentConfig};
 use d2l::notebook::positive;
-use d2l::ops::{sigmoid, tanh};
+use d2l::ops::{concat, sigmoid, tanh};
 use d2l::prelude::*;
 use d2l::random::{Purpose, Stream};
 use d2l::text::Sampling;
@@ -98,7 +98,7 @@ impl LanguageModel for LstmScratch {
             h = (o * tanh(&c)?)?;
             states.push(h.clone());
         }
-        let logits = self.output.forward(&Tensor::cat(&states, 0)?)?; // (steps · batch, vocabulary)
+        let logits = self.output.forward(&concat(&states, 0)?)?; // (steps · batch, vocabulary)
         Ok((logits, vec![h, c]))
     }
 }

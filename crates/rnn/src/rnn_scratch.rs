@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use d2l::notebook::positive;
-use d2l::ops::{Reduction, cross_entropy, embedding, linear, tanh};
+use d2l::ops::{Reduction, add, backward, concat, cross_entropy, embedding, linear, tanh};
 use d2l::optim::{Optimizer, Sgd};
 use d2l::prelude::*;
 use d2l::random::{self, Purpose, Stream};
@@ -82,7 +82,7 @@ impl Affine {
 
     /// `(batch, inputs)` and `(batch, hidden)` to `(batch, hidden)`.
     pub fn forward(&self, x: &Tensor, h: &Tensor) -> Result<Tensor> {
-        linear(x, &self.w_x, Some(&self.b))? + linear(h, &self.w_h, None)?
+        add(&linear(x, &self.w_x, Some(&self.b))?, &linear(h, &self.w_h, None)?)
     }
 
     /// The parameters.
@@ -158,7 +158,7 @@ impl LanguageModel for RnnScratch {
             h = tanh(&self.hidden.forward(&inputs.get(t)?, &h)?)?; // (batch, hidden)
             states.push(h.clone());
         }
-        let logits = self.output.forward(&Tensor::cat(&states, 0)?)?; // (steps · batch, vocabulary)
+        let logits = self.output.forward(&concat(&states, 0)?)?; // (steps · batch, vocabulary)
         Ok((logits, vec![h]))
     }
 }
@@ -224,10 +224,7 @@ pub fn train_epoch(
         let (logits, next) = net.forward(&x, &state)?; // (steps · batch, vocabulary)
         state = next.iter().map(Tensor::detach).collect();
         let loss = cross_entropy(&logits, &y.t()?.flatten_all()?, Reduction::Mean)?;
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        if !value.is_finite() {
-            return Err(Diverged { epoch, step: batch + 1, loss: value }.into());
-        }
+        let value = Diverged::check(f64::from(loss.to_scalar::<f32>()?), epoch, batch + 1)?;
         updater.update(&loss)?;
         sums.add([value * y.elem_count() as f64, y.elem_count() as f64]);
         let tokens_per_second = sums[1] / started.elapsed().as_secs_f64();
@@ -292,7 +289,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let clipped = |variables: Vec<Var>| {
         let mut optimizer = Sgd::new(variables.clone(), config.lr);
         move |loss: &Tensor| {
-            let mut grads = loss.backward()?;
+            let mut grads = backward(loss)?;
             let all: Vec<Tensor> = variables.iter().filter_map(|variable| grads.get(variable).cloned()).collect();
             let factor = clipping_factor(&all, 1.0)?;
             if factor < 1.0 {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use d2l::data::{BOS, EOS, PAD, TranslationLoader, preprocess_pairs, truncate_pad};
 use d2l::nn::{Embedding, Gru, Linear, Parameters, RecurrentConfig, VarBuilder, init};
 use d2l::notebook::positive;
-use d2l::ops::{Reduction, cross_entropy};
+use d2l::ops::{Reduction, backward, concat, cross_entropy};
 use d2l::optim::{Adam, Optimizer, clip_gradients};
 use d2l::plot::Chart;
 use d2l::prelude::*;
@@ -142,7 +142,7 @@ impl Decoder for Seq2SeqDecoder {
         let x = self.embedding.forward(&tokens.t()?)?; // (steps, batch, embed)
         let context = state.get(state.dim(0)? - 1)?; // (batch, hidden)
         let context = Tensor::stack(&vec![context; x.dim(0)?], 0)?; // (steps, batch, hidden)
-        let (outputs, last) = self.rnn.forward(&Tensor::cat(&[x, context], 2)?, Some(state), None, training)?;
+        let (outputs, last) = self.rnn.forward(&concat(&[x, context], 2)?, Some(state), None, training)?;
         *state = last;
         self.output.forward(&outputs)?.transpose(0, 1) // (batch, steps, vocabulary)
     }
@@ -211,11 +211,8 @@ pub fn train_seq2seq<E: Encoder, D: Decoder<Encoded = E::Output>>(
             let inputs = Tensor::cat(&[&bos, &item.target.narrow(1, 0, steps - 1)?], 1)?; // (batch, steps)
             let logits = net.forward(&item.source, &inputs, &item.source_lens, Some(dropout))?;
             let loss = masked_cross_entropy(&logits, &item.target, &item.target_lens)?.sum_all()?;
-            let value = f64::from(loss.to_scalar::<f32>()?);
-            if !value.is_finite() {
-                return Err(Diverged { epoch, step: batch + 1, loss: value }.into());
-            }
-            let mut grads = loss.backward()?;
+            let value = Diverged::check(f64::from(loss.to_scalar::<f32>()?), epoch, batch + 1)?;
+            let mut grads = backward(&loss)?;
             clip_gradients(&mut grads, &parameters.variables(), 1.0)?;
             optimizer.step(&grads)?;
             sums.add([value, f64::from(item.target_lens.sum_all()?.to_scalar::<u32>()?)]);

@@ -9,12 +9,12 @@ use anyhow::ensure;
 use d2l::data::ArrayLoader;
 use d2l::nn::{Linear, Sequential, init};
 use d2l::notebook::positive;
-use d2l::ops::{Reduction, mse_loss, relu};
+use d2l::ops::{Reduction, backward, mse_loss, relu};
 use d2l::optim::{Adam, Optimizer};
 use d2l::plot::Chart;
 use d2l::prelude::*;
 use d2l::random::Purpose;
-use d2l::train::Accumulator;
+use d2l::train::evaluate_loss;
 
 /// Hyperparameters; the defaults are the book's.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -43,18 +43,6 @@ pub struct Config {
 }
 
 impl Hyperparameters for Config {}
-
-/// The mean squared error of a net's predictions for features `(n, tau)` and labels `(n, 1)`.
-#[doc(alias = "evaluate_loss")]
-pub fn evaluate(net: &Sequential, loader: &mut ArrayLoader) -> anyhow::Result<f64> {
-    let mut sums = Accumulator::<2>::new(); // squared errors, examples
-    for batch in loader.epoch() {
-        let (x, y) = batch?;
-        let loss = mse_loss(&net.forward_t(&x, false)?.detach(), &y, Reduction::Sum)?;
-        sums.add([f64::from(loss.to_scalar::<f32>()?), y.elem_count() as f64]);
-    }
-    Ok(sums[0] / sums[1])
-}
 
 /// Predictions for `steps` steps from `columns`, `tau` neighbouring values of each series as `(n, 1)`: each prediction
 /// becomes an input of the next.
@@ -110,9 +98,9 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         for batch in train.epoch() {
             let (x, y) = batch?;
             let loss = mse_loss(&net.forward_t(&x, true)?, &y, Reduction::Mean)?;
-            optimizer.step(&loss.backward()?)?;
+            optimizer.step(&backward(&loss)?)?;
         }
-        losses.push(evaluate(&net, &mut train)?);
+        losses.push(evaluate_loss(&net, &mut train, |y_hat, y| mse_loss(y_hat, y, Reduction::None))?);
         nb.say(format!("epoch {epoch}, loss {:.6}", losses[losses.len() - 1]))?;
     }
     nb.metric("train_loss", losses)?;
