@@ -30,48 +30,58 @@ def lenet():
     )
 
 
-def classifier_head(inputs):
+def narrowed(narrowing, *channels):
+    """Numbers of channels divided by `narrowing`, at least one each."""
+    return [max(count // narrowing, 1) for count in channels]
+
+
+def classifier_head(inputs, units):
     """The three linear layers that AlexNet and VGG end with."""
     return [
         nn.Flatten(),
-        nn.Linear(inputs, 4096),
+        nn.Linear(inputs, units),
         nn.ReLU(),
         nn.Dropout(0.5),
-        nn.Linear(4096, 4096),
+        nn.Linear(units, units),
         nn.ReLU(),
         nn.Dropout(0.5),
-        nn.Linear(4096, 10),
+        nn.Linear(units, 10),
     ]
 
 
-def alexnet():
+def alexnet(side=224, narrowing=1):
+    c1, c2, c3, units = narrowed(narrowing, 96, 256, 384, 4096)
+    last = (side + 2 - 11) // 4 + 1
+    for _ in range(3):
+        last = (last - 3) // 2 + 1
     return nn.Sequential(
-        nn.Conv2d(1, 96, 11, stride=4, padding=1),
+        nn.Conv2d(1, c1, 11, stride=4, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(3, stride=2),
-        nn.Conv2d(96, 256, 5, padding=2),
+        nn.Conv2d(c1, c2, 5, padding=2),
         nn.ReLU(),
         nn.MaxPool2d(3, stride=2),
-        nn.Conv2d(256, 384, 3, padding=1),
+        nn.Conv2d(c2, c3, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(384, 384, 3, padding=1),
+        nn.Conv2d(c3, c3, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1),
+        nn.Conv2d(c3, c2, 3, padding=1),
         nn.ReLU(),
         nn.MaxPool2d(3, stride=2),
-        *classifier_head(6400),
+        *classifier_head(c2 * last * last, units),
     )
 
 
-def vgg11(ratio):
-    """VGG-11 with its channels divided by `ratio`."""
+def vgg11(narrowing, side=224, units=4096):
+    """VGG-11 with its channels divided by `narrowing`."""
     layers, inputs = [], 1
     for convolutions, channels in [(1, 64), (1, 128), (2, 256), (2, 512), (2, 512)]:
+        (outputs,) = narrowed(narrowing, channels)
         for _ in range(convolutions):
-            layers += [nn.Conv2d(inputs, channels // ratio, 3, padding=1), nn.ReLU()]
-            inputs = channels // ratio
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
+            inputs = outputs
         layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, *classifier_head(inputs * 7 * 7))
+    return nn.Sequential(*layers, *classifier_head(inputs * (side // 32) ** 2, units))
 
 
 def nin_block(inputs, outputs, kernel, stride, padding):
@@ -85,16 +95,17 @@ def nin_block(inputs, outputs, kernel, stride, padding):
     ]
 
 
-def nin():
+def nin(narrowing=1):
+    c1, c2, c3 = narrowed(narrowing, 96, 256, 384)
     return nn.Sequential(
-        *nin_block(1, 96, 11, 4, 0),
+        *nin_block(1, c1, 11, 4, 0),
         nn.MaxPool2d(3, stride=2),
-        *nin_block(96, 256, 5, 1, 2),
+        *nin_block(c1, c2, 5, 1, 2),
         nn.MaxPool2d(3, stride=2),
-        *nin_block(256, 384, 3, 1, 1),
+        *nin_block(c2, c3, 3, 1, 1),
         nn.MaxPool2d(3, stride=2),
         nn.Dropout(0.5),
-        *nin_block(384, 10, 3, 1, 1),
+        *nin_block(c3, 10, 3, 1, 1),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
     )
@@ -119,41 +130,50 @@ class Inception(nn.Module):
         return torch.cat((path1, path2, path3, path4), dim=1)
 
 
-def googlenet():
+def googlenet(narrowing=1):
     def halve():
         return nn.MaxPool2d(3, stride=2, padding=1)
 
-    return nn.Sequential(
-        nn.Conv2d(1, 64, 7, stride=2, padding=3),
+    def inception(inputs, c1, c2, c3, c4):
+        c1, c2[0], c2[1], c3[0], c3[1], c4 = narrowed(narrowing, c1, *c2, *c3, c4)
+        return Inception(inputs, c1, c2, c3, c4), c1 + c2[1] + c3[1] + c4
+
+    c64, channels, last = narrowed(narrowing, 64, 192, 1024)
+    layers = [
+        nn.Conv2d(1, c64, 7, stride=2, padding=3),
         nn.ReLU(),
         halve(),
-        nn.Conv2d(64, 64, 1),
+        nn.Conv2d(c64, c64, 1),
         nn.ReLU(),
-        nn.Conv2d(64, 192, 3, padding=1),
+        nn.Conv2d(c64, channels, 3, padding=1),
         nn.ReLU(),
         halve(),
-        Inception(192, 64, (96, 128), (16, 32), 32),
-        Inception(256, 128, (128, 192), (32, 96), 64),
-        halve(),
-        Inception(480, 192, (96, 208), (16, 48), 64),
-        Inception(512, 160, (112, 224), (24, 64), 64),
-        Inception(512, 128, (128, 256), (24, 64), 64),
-        Inception(512, 112, (144, 288), (32, 64), 64),
-        Inception(528, 256, (160, 320), (32, 128), 128),
-        halve(),
-        Inception(832, 256, (160, 320), (32, 128), 128),
-        Inception(832, 384, (192, 384), (48, 128), 128),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(1024, 10),
-    )
+    ]
+    stages = [
+        [(64, [96, 128], [16, 32], 32), (128, [128, 192], [32, 96], 64)],
+        [
+            (192, [96, 208], [16, 48], 64),
+            (160, [112, 224], [24, 64], 64),
+            (128, [128, 256], [24, 64], 64),
+            (112, [144, 288], [32, 64], 64),
+            (256, [160, 320], [32, 128], 128),
+        ],
+        [(256, [160, 320], [32, 128], 128), (384, [192, 384], [48, 128], 128)],
+    ]
+    for i, stage in enumerate(stages):
+        if i > 0:
+            layers.append(halve())
+        for paths in stage:
+            block, channels = inception(channels, *paths)
+            layers.append(block)
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(last, 10))
 
 
-def wide_stem():
+def wide_stem(channels):
     """The first layers of ResNet and DenseNet."""
     return [
-        nn.Conv2d(1, 64, 7, stride=2, padding=3),
-        nn.BatchNorm2d(64),
+        nn.Conv2d(1, channels, 7, stride=2, padding=3),
+        nn.BatchNorm2d(channels),
         nn.ReLU(),
         nn.MaxPool2d(3, stride=2, padding=1),
     ]
@@ -178,12 +198,13 @@ class Residual(nn.Module):
         return F.relu(y)
 
 
-def resnet18():
-    blocks, inputs = [], 64
-    for outputs, stride in [(64, 1), (128, 2), (256, 2), (512, 2)]:
+def resnet18(narrowing=1):
+    c1, c2, c3, c4 = narrowed(narrowing, 64, 128, 256, 512)
+    blocks, inputs = [], c1
+    for outputs, stride in [(c1, 1), (c2, 2), (c3, 2), (c4, 2)]:
         blocks += [Residual(inputs, outputs, stride), Residual(outputs, outputs, 1)]
         inputs = outputs
-    return nn.Sequential(*wide_stem(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+    return nn.Sequential(*wide_stem(c1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c4, 10))
 
 
 def conv_block(inputs, outputs):
@@ -205,8 +226,9 @@ def transition_block(inputs, outputs):
     return [nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 1), nn.AvgPool2d(2)]
 
 
-def densenet():
-    layers, channels, growth, blocks, convolutions = wide_stem(), 64, 32, 4, 4
+def densenet(narrowing=1):
+    channels, growth = narrowed(narrowing, 64, 32)
+    layers, blocks, convolutions = wide_stem(channels), 4, 4
     for block in range(blocks):
         layers.append(DenseBlock(convolutions, channels, growth))
         channels += convolutions * growth

@@ -60,7 +60,7 @@ pub struct Config {
     pub translate: Option<String>,
     /// The saved model [default: transformer.safetensors in the run's folder]
     #[arg(long, value_name = "FILE")]
-    pub checkpoint: Option<PathBuf>,
+    pub model: Option<PathBuf>,
 }
 
 /// Takes a sentence that has a word.
@@ -357,7 +357,7 @@ pub fn transformer(
 }
 
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
-    let path = config.checkpoint.clone().unwrap_or_else(|| nb.folder().join("transformer.safetensors"));
+    let path = config.model.clone().unwrap_or_else(|| nb.folder().join("transformer.safetensors"));
     if let Some(sentence) = &config.translate {
         if path.exists() {
             return translator::show_saved(nb, &path, sentence);

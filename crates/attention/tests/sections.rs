@@ -146,6 +146,6 @@ fn wrong_settings_are_errors_that_name_the_flag_or_the_cure() {
     assert!(message("transformer", &["--dropout", "1.5"]).contains("dropout"));
     assert!(message("bahdanau-attention", &["--dropout", "1.5"]).contains("dropout"));
     assert!(message("multihead-attention", &["--num-heads", "3"]).contains("evenly"));
-    let missing = ["--translate", "go .", "--checkpoint", "/nowhere/model.safetensors", "--lr", "1e39"];
+    let missing = ["--translate", "go .", "--model", "/nowhere/model.safetensors", "--lr", "1e39"];
     assert!(message("transformer", &missing).contains("smaller learning rate"));
 }

@@ -8,14 +8,14 @@ use d2l::optim::{Adam, Optimizer, Sgd, clip_gradients};
 use d2l::prelude::*;
 use d2l::random::{self, Purpose, Random, Stream};
 use rnn::encoder_decoder::{Decoder, Encoder, EncoderDecoder};
+use rnn::gru::GruScratch;
 use rnn::language_model::{LanguageModel, State};
+use rnn::lstm::LstmScratch;
 use rnn::rnn_concise::{RecurrentLanguageModel, RecurrentLayer};
+use rnn::rnn_scratch::RnnScratch;
 use rnn::seq2seq::{self, masked_cross_entropy, seq2seq};
 
-use crate::nets::gru_scratch::GruScratch;
-use crate::nets::lstm_scratch::LstmScratch;
 use crate::nets::mlp::mlp;
-use crate::nets::rnn_scratch::RnnScratch;
 use crate::nets::softmax_regression::softmax_regression;
 use cnn::alexnet::alexnet;
 use cnn::densenet::densenet;

@@ -4,26 +4,18 @@
 
 use attention::bahdanau_attention::bahdanau;
 use attention::transformer::{self, transformer};
-use bench::nets::gru_scratch::GruScratch;
-use bench::nets::lstm_scratch::LstmScratch;
 use bench::nets::mlp::mlp;
-use bench::nets::rnn_scratch::RnnScratch;
 use bench::nets::softmax_regression::softmax_regression;
-use cnn::alexnet::alexnet;
-use cnn::densenet::densenet;
-use cnn::googlenet::googlenet;
-use cnn::lenet::lenet;
-use cnn::nin::nin;
-use cnn::resnet::resnet18;
-use cnn::vgg::{VGG_11, narrower, vgg};
 use d2l::nn::{Gru, Lstm, Parameters, RecurrentConfig, Rnn, Sequential, VarBuilder};
 use d2l::ops::{Reduction, RnnActivation, cross_entropy};
 use d2l::prelude::*;
 use d2l::random::{self, Purpose, Random};
 use rnn::encoder_decoder::{Decoder, Encoder, EncoderDecoder};
+use rnn::gru::GruScratch;
 use rnn::language_model::LanguageModel;
+use rnn::lstm::LstmScratch;
 use rnn::rnn_concise::{RecurrentLanguageModel, RecurrentLayer};
-use rnn::rnn_scratch::one_hot;
+use rnn::rnn_scratch::{RnnScratch, one_hot};
 use rnn::seq2seq::{self, masked_cross_entropy, seq2seq};
 
 const CPU: Device = Device::Cpu;
@@ -68,51 +60,10 @@ fn check_classifier(
     check_gradients(&trained(&parameters), &cross_entropy(&logits, &labels, Reduction::Mean)?, vanishes)
 }
 
-/// Batch normalisation takes away whatever the bias of a convolution before it adds: its gradient is zero but for
-/// rounding.
-fn bias_before_norm(name: &str) -> bool {
-    ["conv.bias", "conv1.bias", "conv2.bias", "shortcut.bias"].iter().any(|end| name.ends_with(end))
-}
-
 #[test]
 fn linear_nets_train_every_parameter() -> Result<()> {
     check_classifier(|vb, _| softmax_regression(vb), (3, 28), 7_850, |_| false)?;
     check_classifier(|vb, _| mlp(vb), (3, 28), 203_530, |_| false)
-}
-
-#[test]
-fn lenet_trains_every_parameter() -> Result<()> {
-    check_classifier(|vb, _| lenet(vb), (2, 28), 61_706, |_| false)
-}
-
-#[test]
-fn alexnet_trains_every_parameter() -> Result<()> {
-    check_classifier(alexnet, (1, 224), 46_764_746, |_| false)
-}
-
-#[test]
-fn vgg_trains_every_parameter() -> Result<()> {
-    check_classifier(|vb, random| vgg(&narrower(VGG_11, 4), vb, random), (1, 224), 43_093_322, |_| false)
-}
-
-#[test]
-fn nin_trains_every_parameter() -> Result<()> {
-    check_classifier(nin, (2, 67), 1_992_166, |_| false)
-}
-
-#[test]
-fn googlenet_trains_every_parameter() -> Result<()> {
-    check_classifier(|vb, _| googlenet(vb), (2, 32), 5_977_530, |_| false)
-}
-
-#[test]
-fn resnet_trains_every_parameter() -> Result<()> {
-    check_classifier(|vb, _| resnet18(vb), (2, 64), 11_178_378, bias_before_norm)
-}
-
-#[test]
-fn densenet_trains_every_parameter() -> Result<()> {
-    check_classifier(|vb, _| densenet(vb), (2, 64), 758_226, bias_before_norm)
 }
 
 /// Checks a language model over 28 characters, and that its state carries on.

@@ -5,37 +5,22 @@
 //! `cargo run --release -p cnn -- alexnet` trains a narrow one on a part of the images in a minute or two;
 //! `--scale book` has the book's settings: training loss 0.33, training and test accuracy 0.88.
 
+use candle_core::bail;
 use d2l::nn::{Conv2d, Dropout, Flatten, Linear, MaxPool2d, Sequential, VarBuilder};
-use d2l::notebook::positive;
 use d2l::ops::{Conv2dConfig, Pool2dConfig, relu};
+use d2l::plot::HeatMaps;
 use d2l::prelude::*;
-use d2l::random::{Purpose, Stream};
+use d2l::random::{Purpose, Random, Stream};
 
-use crate::lenet::{train, xavier};
 use crate::padding_and_strides::output_size;
-use crate::part::loaders;
+use crate::training::{Training, narrowed};
 
-/// Hyperparameters; the defaults are the book's.
+/// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Config {
-    /// Examples a minibatch
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(2..))]
-    pub batch_size: u32,
-    /// Learning rate
-    #[arg(long, default_value_t = 0.01, value_parser = positive)]
-    pub lr: f64,
-    /// Passes over the training images
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-    pub num_epochs: u32,
-    /// Side that images are resized to
-    #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(67..=512))]
-    pub side: u32,
-    /// Training images; of fewer than all, a third as many test images
-    #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
-    pub examples: u32,
-    /// Divides the channels of every layer
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
-    pub narrowing: u32,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub training: Training,
 }
 
 impl Hyperparameters for Config {
@@ -43,11 +28,30 @@ impl Hyperparameters for Config {
 
     fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
         match scale {
-            Scale::Book => &[],
-            Scale::Laptop => &[("num_epochs", "10"), ("side", "96"), ("examples", "6000"), ("narrowing", "4")],
-            Scale::Smoke => {
-                &[("batch_size", "16"), ("num_epochs", "2"), ("side", "67"), ("examples", "320"), ("narrowing", "8")]
-            }
+            Scale::Book => &[
+                ("batch_size", "128"),
+                ("lr", "0.01"),
+                ("num_epochs", "10"),
+                ("side", "224"),
+                ("examples", "60000"),
+                ("narrowing", "1"),
+            ],
+            Scale::Laptop => &[
+                ("batch_size", "32"),
+                ("lr", "0.03"),
+                ("num_epochs", "10"),
+                ("side", "96"),
+                ("examples", "6000"),
+                ("narrowing", "4"),
+            ],
+            Scale::Smoke => &[
+                ("batch_size", "16"),
+                ("lr", "0.03"),
+                ("num_epochs", "2"),
+                ("side", "67"),
+                ("examples", "320"),
+                ("narrowing", "8"),
+            ],
         }
     }
 }
@@ -57,7 +61,7 @@ impl Hyperparameters for Config {
 /// dropout layer draws from a stream of its own.
 ///
 /// # Errors
-/// Where the side is too small for three pools.
+/// Where the side is less than 67, too small for three pools.
 pub fn alexnet_at(
     side: usize,
     narrowing: usize,
@@ -69,12 +73,15 @@ pub fn alexnet_at(
         Conv2d::new(inputs, outputs, (kernel, kernel), config, &vb.pp(name))
     };
     let pool = MaxPool2d(Pool2dConfig { stride: (2, 2), ..Pool2dConfig::new((3, 3)) });
-    let [c1, c2, c3, units] = [96, 256, 384, 4096].map(|size| (size / narrowing.max(1)).max(1));
+    let [c1, c2, c3, units] = narrowed([96, 256, 384, 4096], narrowing);
+    if side < 67 {
+        bail!("AlexNet's three pools leave nothing of a side of {side}: 67 is the least");
+    }
     // After the first convolution only the pools change the side.
     let last = (0..3).try_fold(output_size(side, 11, 1, 4)?, |side, _| output_size(side, 3, 0, 2))?;
     Ok(Sequential::new()
         // A large window and stride: the objects in these images fill much of them.
-        .add(conv("conv1", 1, c1, 11, 4, 1)?) // (batch, 96, 54, 54)
+        .add_named("conv1", conv("conv1", 1, c1, 11, 4, 1)?) // (batch, 96, 54, 54)
         .add(relu)
         .add(pool) // (batch, 96, 26, 26)
         .add(conv("conv2", c1, c2, 5, 1, 2)?) // (batch, 256, 26, 26)
@@ -98,7 +105,7 @@ pub fn alexnet_at(
 }
 
 /// AlexNet at the book's size: images `(batch, 1, 224, 224)` to logits `(batch, 10)`.
-pub fn alexnet(vb: &VarBuilder, random: &mut d2l::random::Random) -> Result<Sequential> {
+pub fn alexnet(vb: &VarBuilder, random: &mut Random) -> Result<Sequential> {
     alexnet_at(224, 1, vb, || random.fork(Purpose::Dropout))
 }
 
@@ -109,13 +116,17 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.say(net.summary((1, 1, 224, 224), nb.device())?)?;
 
     nb.cell("Training")?;
-    let (mut images, mut test) = loaders(nb, config.batch_size, config.side, config.examples)?;
+    let training = &config.training;
+    let (mut images, mut test) = training.loaders(nb)?;
     let parameters = nb.parameters();
-    let (side, narrowing) = (config.side as usize, config.narrowing as usize);
+    let (side, narrowing) = (training.side(), training.narrowing());
     let net = alexnet_at(side, narrowing, &parameters.builder(), || nb.fork(Purpose::Dropout))?;
-    xavier(&parameters)?;
-    nb.say(format!("{} parameters", parameters.count()))?;
-    let mut progress = nb.progress();
-    let history = train(&net, &parameters, (&mut images, &mut test), config.num_epochs, config.lr, &mut progress)?;
-    nb.training("training-curve", &history)
+    let history = training.fit(&net, &parameters, (&mut images, &mut test), nb)?;
+    nb.training("training-curve", &history)?;
+
+    nb.cell("The first filters")?;
+    let filters = net.layer::<Conv2d>("conv1")?.weight(); // (96 / narrowing, 1, 11, 11)
+    let shown = filters.dim(0)?.min(12);
+    let figure = HeatMaps::new(&filters.narrow(0, 0, shown)?.reshape((1, shown, 11, 11))?)?;
+    nb.figure("filters", "The first filters of the first convolution, 11 by 11 weights each", figure)
 }

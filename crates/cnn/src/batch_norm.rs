@@ -72,12 +72,13 @@ impl BatchNormScratch {
     pub fn new(channels: usize, rank: usize, vb: &VarBuilder) -> Result<Self> {
         let mut shape = vec![1; rank];
         shape[1] = channels; // (1, channels) or (1, channels, 1, 1)
-        let variable = |value| Var::from_tensor(&Tensor::full(value, shape.clone(), vb.device())?);
+        // Under these names they are saved with the parameters, and not trained.
+        let buffer = |name, value| Var::from_tensor(&vb.get_with_hints(shape.clone(), name, Init::Const(value))?);
         Ok(Self {
             gamma: vb.get_with_hints(shape.clone(), "gamma", Init::Const(1.0))?,
             beta: vb.get_with_hints(shape.clone(), "beta", Init::Const(0.0))?,
-            moving_mean: variable(0f32)?,
-            moving_var: variable(1f32)?,
+            moving_mean: buffer("running_mean", 0.0)?,
+            moving_var: buffer("running_var", 1.0)?,
         })
     }
 

@@ -1,8 +1,56 @@
-//! DenseNet (section 7.7; Huang et al., 2017): each convolution sees the outputs of all before it.
+//! 7.7 Densely Connected Networks (DenseNet)
+//!
+//! Each convolution sees the outputs of all before it, beside a net in which it sees the last one only.
+//!
+//! `cargo run --release -p cnn -- densenet` trains a narrow one on a part of the images in a minute or two; `--scale book`
+//! has the book's settings: training loss 0.15, training accuracy 0.94, test accuracy 0.8 to 0.9.
 
 use d2l::nn::{AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Sequential, VarBuilder};
 use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, concat};
 use d2l::prelude::*;
+
+use crate::training::{Training, narrowed};
+
+/// Hyperparameters at each scale.
+#[derive(Debug, Clone, Args, Serialize)]
+pub struct Config {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub training: Training,
+}
+
+impl Hyperparameters for Config {
+    const SCALE_ON_CPU: Scale = Scale::Laptop;
+
+    fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
+        match scale {
+            Scale::Book => &[
+                ("batch_size", "256"),
+                ("lr", "0.1"),
+                ("num_epochs", "10"),
+                ("side", "96"),
+                ("examples", "60000"),
+                ("narrowing", "1"),
+            ],
+            Scale::Laptop => &[
+                ("batch_size", "64"),
+                ("lr", "0.1"),
+                ("num_epochs", "5"),
+                ("side", "48"),
+                ("examples", "6000"),
+                ("narrowing", "2"),
+            ],
+            Scale::Smoke => &[
+                ("batch_size", "32"),
+                ("lr", "0.1"),
+                ("num_epochs", "2"),
+                ("side", "32"),
+                ("examples", "640"),
+                ("narrowing", "8"),
+            ],
+        }
+    }
+}
 
 /// Batch normalisation, with the ReLU after it in the same pass.
 fn rectified_norm(channels: usize, vb: &VarBuilder) -> Result<BatchNorm> {
@@ -21,16 +69,30 @@ pub fn conv_block(inputs: usize, outputs: usize, vb: &VarBuilder) -> Result<Sequ
     )?))
 }
 
+/// What a convolution's output does to what it read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Features {
+    /// It is appended, as Huang et al. (2017) do.
+    Appended,
+    /// It takes the place of it, with as many channels as both would have: a plain net, to compare with.
+    Replaced,
+}
+
 /// Convolutions that each append `growth` channels to what they read.
 pub struct DenseBlock {
     convolutions: Vec<Sequential>,
+    features: Features,
 }
 
 impl DenseBlock {
     /// `(batch, inputs, h, w)` to `(batch, inputs + convolutions · growth, h, w)`.
-    pub fn new(convolutions: usize, inputs: usize, growth: usize, vb: &VarBuilder) -> Result<Self> {
-        let block = |i: usize| conv_block(inputs + i * growth, growth, &vb.pp(format!("block{}", i + 1)));
-        Ok(Self { convolutions: (0..convolutions).map(block).collect::<Result<_>>()? })
+    pub fn new(convolutions: usize, inputs: usize, growth: usize, features: Features, vb: &VarBuilder) -> Result<Self> {
+        let block = |i: usize| {
+            let inputs = inputs + i * growth;
+            let outputs = if features == Features::Appended { growth } else { inputs + growth };
+            conv_block(inputs, outputs, &vb.pp(format!("block{}", i + 1)))
+        };
+        Ok(Self { convolutions: (0..convolutions).map(block).collect::<Result<_>>()?, features })
     }
 }
 
@@ -38,7 +100,7 @@ impl ModuleT for DenseBlock {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         self.convolutions.iter().try_fold(x.clone(), |x, block| {
             let y = block.forward_t(&x, train)?; // (batch, growth, h, w)
-            concat(&[x, y], 1)
+            if self.features == Features::Appended { concat(&[x, y], 1) } else { Ok(y) }
         })
     }
 }
@@ -51,28 +113,69 @@ pub fn transition_block(inputs: usize, outputs: usize, vb: &VarBuilder) -> Resul
         .add(AvgPool2d(Pool2dConfig::new((2, 2)))))
 }
 
-/// From images `(batch, 1, 96, 96)` to logits `(batch, 10)`: four dense blocks of four convolutions, growth 32.
-pub fn densenet(vb: &VarBuilder) -> Result<Sequential> {
-    let (blocks, convolutions, growth) = (4, 4, 32);
+/// Four blocks of four convolutions with the channels divided by `narrowing`, appended or not: images `(batch, 1, side,
+/// side)`, with shapes here for a side of 96, to logits `(batch, 10)`.
+pub fn four_blocks(narrowing: usize, features: Features, vb: &VarBuilder) -> Result<Sequential> {
+    let (blocks, convolutions) = (4, 4);
+    let [mut channels, growth] = narrowed([64, 32], narrowing);
     let wide = Conv2dConfig { stride: (2, 2), padding: (3, 3), ..Conv2dConfig::default() };
-    let mut channels = 64;
     let mut net = Sequential::new()
-        .add(Conv2d::new(1, channels, (7, 7), wide, &vb.pp("conv"))?) // (batch, 64, 48, 48)
-        .add(rectified_norm(channels, &vb.pp("norm1"))?)
+        .add_named("conv", Conv2d::new(1, channels, (7, 7), wide, &vb.pp("conv"))?) // (batch, 64, 48, 48)
+        .add_named("norm1", rectified_norm(channels, &vb.pp("norm1"))?)
         .add(MaxPool2d(Pool2dConfig { kernel: (3, 3), stride: (2, 2), padding: (1, 1) })); // (batch, 64, 24, 24)
     for block in 1..=blocks {
         // Channels 64, 96, 112, 120 grow to 192, 224, 240, 248.
-        net = net.add(DenseBlock::new(convolutions, channels, growth, &vb.pp(format!("dense{block}")))?);
+        let name = format!("dense{block}");
+        net = net.add_named(&name, DenseBlock::new(convolutions, channels, growth, features, &vb.pp(&name))?);
         channels += convolutions * growth;
         if block < blocks {
             // 24×24, 12×12, 6×6 become 12×12, 6×6, 3×3, with half the channels.
-            net = net.add(transition_block(channels, channels / 2, &vb.pp(format!("transition{block}")))?);
+            let name = format!("transition{block}");
+            net = net.add_named(&name, transition_block(channels, channels / 2, &vb.pp(&name))?);
             channels /= 2;
         }
     }
     Ok(net // (batch, 248, 3, 3)
-        .add(rectified_norm(channels, &vb.pp("norm2"))?)
+        .add_named("norm2", rectified_norm(channels, &vb.pp("norm2"))?)
         .add(GlobalAvgPool2d) // (batch, 248, 1, 1)
         .add(Flatten) // (batch, 248)
-        .add(Linear::new(channels, 10, &vb.pp("output"))?)) // (batch, 10)
+        .add_named("output", Linear::new(channels, 10, &vb.pp("output"))?)) // (batch, 10)
+}
+
+/// DenseNet at the book's size, with growth 32: images `(batch, 1, height, width)` to logits `(batch, 10)`.
+pub fn densenet(vb: &VarBuilder) -> Result<Sequential> {
+    four_blocks(1, Features::Appended, vb)
+}
+
+pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
+    nb.cell("Dense blocks")?;
+    let parameters = nb.parameters();
+    let block = DenseBlock::new(2, 3, 10, Features::Appended, &parameters.builder().pp("dense"))?;
+    let y = block.forward_t(&nb.normal((4, 3, 8, 8))?, true)?;
+    nb.show("3 channels and twice 10 more", format!("{:?}", y.dims()))?;
+
+    nb.cell("Transition layers")?;
+    let transition = transition_block(23, 10, &parameters.builder().pp("transition"))?;
+    nb.show("fewer channels, half the side", format!("{:?}", transition.forward_t(&y, true)?.dims()))?;
+
+    nb.cell("DenseNet model")?;
+    let whole = nb.parameters();
+    nb.say(densenet(&whole.builder())?.summary((1, 1, 96, 96), nb.device())?)?;
+
+    nb.cell("Training")?;
+    let training = &config.training;
+    let (mut images, mut test) = training.loaders(nb)?;
+    let parameters = nb.parameters();
+    let net = four_blocks(training.narrowing(), Features::Appended, &parameters.builder())?;
+    let history = training.fit(&net, &parameters, (&mut images, &mut test), nb)?;
+    nb.training("training-curve", &history)?;
+
+    nb.cell("What the appended features bought")?;
+    if nb.scale() == Scale::Book {
+        return nb.say("the plain net is trained at the scale laptop");
+    }
+    let parameters = nb.parameters();
+    let net = four_blocks(training.narrowing(), Features::Replaced, &parameters.builder())?;
+    let history = training.fit(&net, &parameters, (&mut images, &mut test), nb)?;
+    nb.training_of("plain", &history)
 }

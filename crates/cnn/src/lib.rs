@@ -34,9 +34,9 @@ pub mod inspection;
 pub mod lenet;
 pub mod nin;
 pub mod padding_and_strides;
-pub mod part;
 pub mod pooling;
 pub mod resnet;
+pub mod training;
 pub mod vgg;
 pub mod why_conv;
 
@@ -54,6 +54,12 @@ pub const CHAPTER: Chapter = Chapter {
         section!(channels),
         section!(pooling),
         section!(lenet),
+        section!(alexnet),
+        section!(vgg),
+        section!(nin),
+        section!(googlenet),
         section!(batch_norm),
+        section!(resnet),
+        section!(densenet),
     ],
 };

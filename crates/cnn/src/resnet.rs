@@ -6,34 +6,17 @@
 //! `--scale book` has the book's settings: training loss 0.01, training accuracy 0.997, test accuracy 0.85 to 0.92.
 
 use d2l::nn::{BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Sequential, VarBuilder};
-use d2l::notebook::positive;
 use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, add_relu, relu};
 use d2l::prelude::*;
 
-use crate::lenet::{train, xavier};
-use crate::part::loaders;
+use crate::training::{Training, narrowed};
 
-/// Hyperparameters; the defaults are the book's.
+/// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Config {
-    /// Examples a minibatch
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(2..))]
-    pub batch_size: u32,
-    /// Learning rate
-    #[arg(long, default_value_t = 0.05, value_parser = positive)]
-    pub lr: f64,
-    /// Passes over the training images
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-    pub num_epochs: u32,
-    /// Side that images are resized to
-    #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u32).range(32..=512))]
-    pub side: u32,
-    /// Training images; of fewer than all, a third as many test images
-    #[arg(long, default_value_t = 60_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
-    pub examples: u32,
-    /// Divides the channels of every layer
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
-    pub narrowing: u32,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub training: Training,
 }
 
 impl Hyperparameters for Config {
@@ -41,11 +24,30 @@ impl Hyperparameters for Config {
 
     fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
         match scale {
-            Scale::Book => &[],
-            Scale::Laptop => &[("num_epochs", "5"), ("side", "48"), ("examples", "6000"), ("narrowing", "4")],
-            Scale::Smoke => {
-                &[("batch_size", "32"), ("num_epochs", "2"), ("side", "32"), ("examples", "640"), ("narrowing", "8")]
-            }
+            Scale::Book => &[
+                ("batch_size", "256"),
+                ("lr", "0.05"),
+                ("num_epochs", "10"),
+                ("side", "96"),
+                ("examples", "60000"),
+                ("narrowing", "1"),
+            ],
+            Scale::Laptop => &[
+                ("batch_size", "64"),
+                ("lr", "0.05"),
+                ("num_epochs", "5"),
+                ("side", "48"),
+                ("examples", "6000"),
+                ("narrowing", "4"),
+            ],
+            Scale::Smoke => &[
+                ("batch_size", "32"),
+                ("lr", "0.05"),
+                ("num_epochs", "2"),
+                ("side", "32"),
+                ("examples", "640"),
+                ("narrowing", "8"),
+            ],
         }
     }
 }
@@ -124,7 +126,7 @@ pub fn residual_stage(
 /// A net of 18 layers with the channels divided by `narrowing`, with or without shortcuts: images `(batch, 1, side,
 /// side)`, with shapes here for a side of 96, to logits `(batch, 10)`.
 pub fn eighteen_layers(narrowing: usize, kind: Shortcut, vb: &VarBuilder) -> Result<Sequential> {
-    let [c1, c2, c3, c4] = [64, 128, 256, 512].map(|channels| (channels / narrowing.max(1)).max(1));
+    let [c1, c2, c3, c4] = narrowed([64, 128, 256, 512], narrowing);
     let wide = Conv2dConfig { stride: (2, 2), padding: (3, 3), ..Conv2dConfig::default() };
     let rectified = BatchNormConfig { relu: true, ..BatchNormConfig::default() };
     Ok(Sequential::new()
@@ -159,24 +161,19 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.say(resnet18(&whole.builder())?.summary((1, 1, 96, 96), nb.device())?)?;
 
     nb.cell("Training")?;
-    let (mut images, mut test) = loaders(nb, config.batch_size, config.side, config.examples)?;
+    let training = &config.training;
+    let (mut images, mut test) = training.loaders(nb)?;
     let parameters = nb.parameters();
-    let net = eighteen_layers(config.narrowing as usize, Shortcut::Added, &parameters.builder())?;
-    xavier(&parameters)?;
-    nb.say(format!("{} parameters", parameters.count()))?;
-    let mut progress = nb.progress();
-    let history = train(&net, &parameters, (&mut images, &mut test), config.num_epochs, config.lr, &mut progress)?;
+    let net = eighteen_layers(training.narrowing(), Shortcut::Added, &parameters.builder())?;
+    let history = training.fit(&net, &parameters, (&mut images, &mut test), nb)?;
     nb.training("training-curve", &history)?;
 
     nb.cell("What the shortcuts bought")?;
     if nb.scale() == Scale::Book {
-        return nb.say("the plain net is trained at the scale laptop only");
+        return nb.say("the plain net is trained at the scale laptop");
     }
     let parameters = nb.parameters();
-    let net = eighteen_layers(config.narrowing as usize, Shortcut::None, &parameters.builder())?;
-    xavier(&parameters)?;
-    nb.say(format!("the plain net has {} parameters", parameters.count()))?;
-    let mut progress = nb.progress();
-    let history = train(&net, &parameters, (&mut images, &mut test), config.num_epochs, config.lr, &mut progress)?;
+    let net = eighteen_layers(training.narrowing(), Shortcut::None, &parameters.builder())?;
+    let history = training.fit(&net, &parameters, (&mut images, &mut test), nb)?;
     nb.training_of("plain", &history)
 }

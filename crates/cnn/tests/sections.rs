@@ -50,7 +50,7 @@ fn figures(record: &RunRecord) -> usize {
 #[test]
 fn the_table_names_every_section_with_its_number() {
     let numbers: Vec<_> = CHAPTER.sections.iter().map(|section| section.heading().0).collect();
-    assert_eq!(numbers, ["6.1", "6.2", "6.3", "6.4", "6.5", "6.6", "7.5"]);
+    assert_eq!(numbers, ["6.1", "6.2", "6.3", "6.4", "6.5", "6.6", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "7.7"]);
 }
 
 #[test]
@@ -116,6 +116,65 @@ fn batch_normalisation_learns_and_both_versions_agree() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Runs a deep net on the sample at a size of its own, and gives the first and the last training loss.
+fn losses(section: &str, flags: &[&str]) -> anyhow::Result<(f64, f64)> {
+    let record = run(section, flags)?;
+    assert_eq!(record.data, DataOrigin::Sample);
+    let losses = by_epoch(&record, "train_loss");
+    assert!(losses.iter().all(|loss| loss.is_finite()), "{losses:?}");
+    Ok((losses[0], losses[losses.len() - 1]))
+}
+
+#[test]
+fn alexnet_learns() -> anyhow::Result<()> {
+    let (first, last) = losses("alexnet", &["--examples", "1000", "--num-epochs", "10", "--lr", "0.05"])?;
+    assert!(first > 2.0 && last < 1.5, "{first}, {last}");
+    Ok(())
+}
+
+#[test]
+fn vgg_learns() -> anyhow::Result<()> {
+    let wide = ["--narrowing", "8", "--units", "512"];
+    let (first, last) = losses("vgg", &[&["--examples", "1000", "--num-epochs", "8"][..], &wide].concat())?;
+    assert!(last < first - 0.02, "{first}, {last}");
+    Ok(())
+}
+
+#[test]
+fn nin_begins_to_learn() -> anyhow::Result<()> {
+    // Twelve convolutions from Xavier's weights: more than a thousand steps pass before more can be seen.
+    let (first, last) = losses("nin", &[])?;
+    assert!(last < first, "{first}, {last}");
+    Ok(())
+}
+
+#[test]
+fn googlenet_learns() -> anyhow::Result<()> {
+    let (first, last) = losses("googlenet", &["--examples", "1000", "--num-epochs", "10"])?;
+    assert!(first > 1.9 && last < 1.7, "{first}, {last}");
+    Ok(())
+}
+
+#[test]
+fn resnet_and_densenet_learn_and_so_do_the_plain_nets() -> anyhow::Result<()> {
+    for section in ["resnet", "densenet"] {
+        let record = run(section, &[])?;
+        for metric in ["train_loss", "train_loss_plain"] {
+            let losses = by_epoch(&record, metric);
+            assert!(losses[1] < losses[0] - 0.3, "{section}, {metric}: {losses:?}");
+        }
+        assert_eq!(figures(&record), 2);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_deep_net_that_diverges_says_where_and_at_which_rate() {
+    let error = run("vgg", &["--lr", "1e30"]).expect_err("a rate far too large");
+    assert!(error.downcast_ref::<Diverged>().is_some_and(|diverged| diverged.epoch == 1), "{error:#}");
+    assert!(format!("{error:#}").contains("learning rate 1e30") || format!("{error:#}").contains("1000000000"));
+}
+
 fn parameters(seed: u64) -> Parameters {
     Parameters::new(Random::new(seed).fork(Purpose::Initialization), &Device::Cpu)
 }
@@ -179,6 +238,10 @@ fn flags_that_mean_nothing_are_refused() {
         ("lenet", ["--lr", "-1"]),
         ("lenet", ["--num-epochs", "0"]),
         ("batch-norm", ["--batch-size", "1"]),
+        ("alexnet", ["--side", "9"]),
+        ("vgg", ["--units", "0"]),
+        ("resnet", ["--narrowing", "99"]),
+        ("densenet", ["--examples", "0"]),
         ("pooling", ["--window", "9"]),
         ("channels", ["--inputs", "0"]),
     ] {

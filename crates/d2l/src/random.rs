@@ -3,13 +3,82 @@
 //! One seed gives a ChaCha stream for each purpose, so that adding a layer does not reshuffle the data. What owns a
 //! generator for its lifetime, such as a loader or a dropout layer, takes a child stream with [`Random::fork`].
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use candle_core::{DType, Device, Result, Shape, Tensor};
-use rand::{Rng, SeedableRng};
+use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::train::session;
+
 /// A seeded generator whose numbers are the same on every machine.
-pub type Stream = ChaCha8Rng;
+///
+/// Its place can be read and set from outside while something else draws from it, so that a training that was broken off
+/// can go on with the numbers that would have come next.
+#[derive(Debug)]
+pub struct Stream(Generator);
+
+#[derive(Debug)]
+enum Generator {
+    Own(ChaCha8Rng),
+    /// One that a session of training looks after.
+    Shared(Arc<Mutex<ChaCha8Rng>>),
+}
+
+/// A lock that a panic elsewhere does not close: a generator is whole after every draw.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stream {
+    fn new(generator: ChaCha8Rng) -> Self {
+        if !session::is_open() {
+            return Self(Generator::Own(generator));
+        }
+        let shared = Arc::new(Mutex::new(generator));
+        session::register_stream(&shared);
+        Self(Generator::Shared(shared))
+    }
+
+    /// Draws by `draw` from the generator itself, which costs one lock at most for many numbers.
+    pub(crate) fn with<R>(&mut self, draw: impl FnOnce(&mut ChaCha8Rng) -> R) -> R {
+        match &mut self.0 {
+            Generator::Own(generator) => draw(generator),
+            Generator::Shared(shared) => draw(&mut locked(shared)),
+        }
+    }
+}
+
+impl From<ChaCha8Rng> for Stream {
+    fn from(generator: ChaCha8Rng) -> Self {
+        Self::new(generator)
+    }
+}
+
+/// A copy draws the same numbers, on its own.
+impl Clone for Stream {
+    fn clone(&self) -> Self {
+        match &self.0 {
+            Generator::Own(generator) => Self(Generator::Own(generator.clone())),
+            Generator::Shared(shared) => Self(Generator::Own(locked(shared).clone())),
+        }
+    }
+}
+
+impl RngCore for Stream {
+    fn next_u32(&mut self) -> u32 {
+        self.with(RngCore::next_u32)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.with(RngCore::next_u64)
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        self.with(|generator| generator.fill_bytes(bytes));
+    }
+}
 
 /// What random numbers are for; each purpose has streams of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,27 +126,31 @@ impl Random {
 }
 
 fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
-    let mut stream = ChaCha8Rng::seed_from_u64(seed);
-    stream.set_stream((purpose as u64) << 32 | index);
-    stream
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    generator.set_stream((purpose as u64) << 32 | index);
+    Stream::new(generator)
 }
 
 /// Draws from `N(mean, std²)` as an `f32` tensor of any shape.
 pub fn normal(stream: &mut Stream, mean: f64, std: f64, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
     let shape = shape.into();
-    let draw = |_| {
-        let z: f64 = StandardNormal.sample(stream);
-        (mean + std * z) as f32
-    };
-    let values: Vec<f32> = (0..shape.elem_count()).map(draw).collect();
+    let values: Vec<f32> = stream.with(|generator| {
+        let draw = |_| {
+            let z: f64 = StandardNormal.sample(generator);
+            (mean + std * z) as f32
+        };
+        (0..shape.elem_count()).map(draw).collect()
+    });
     Tensor::from_vec(values, shape, device)
 }
 
 /// Draws uniformly from `[low, high)` as an `f32` tensor of any shape.
 pub fn uniform(stream: &mut Stream, low: f64, high: f64, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
     let shape = shape.into();
-    let draw = |_| (low + (high - low) * stream.random::<f64>()) as f32;
-    let values: Vec<f32> = (0..shape.elem_count()).map(draw).collect();
+    let values: Vec<f32> = stream.with(|generator| {
+        let draw = |_| (low + (high - low) * generator.random::<f64>()) as f32;
+        (0..shape.elem_count()).map(draw).collect()
+    });
     Tensor::from_vec(values, shape, device)
 }
 

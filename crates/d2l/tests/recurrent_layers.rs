@@ -114,7 +114,7 @@ fn dropout_applies_between_layers_in_training_only_and_repeats_with_its_seed() -
     let net = Gru::new(3, 8, config, &vb)?;
     let x = uniform(&mut rng(1), &[6, 4, 3]);
     let values = |seed: Option<u64>| -> Result<Vec<Vec<Vec<f64>>>> {
-        let mut stream = seed.map(rng);
+        let mut stream = seed.map(|seed| d2l::random::Stream::from(rng(seed)));
         let (_, last) = net.forward(&x, None, None, stream.as_mut())?;
         last.to_vec3()
     };

@@ -14,7 +14,7 @@ use d2l::optim::{Optimizer, Sgd};
 use d2l::prelude::*;
 use d2l::random::{self, Purpose, Stream};
 use d2l::text::{Sampling, SequenceLoader, Vocab};
-use d2l::train::{Accumulator, Diverged, EpochSummary, History, Monitor, Progress, Updater};
+use d2l::train::{Accumulator, Diverged, EpochSummary, History, Interrupted, Monitor, Progress, Updater, run_epochs};
 
 use crate::language_model::{LanguageModel, State, train_and_show};
 
@@ -217,6 +217,7 @@ pub fn train_epoch(
     let mut state = State::new();
     let mut sums = Accumulator::<2>::new(); // loss, tokens
     for (batch, item) in loader.epoch().enumerate() {
+        Interrupted::check(monitor)?;
         let (x, y) = item?; // (batch, steps) both
         if sampling == Sampling::Random {
             state.clear();
@@ -248,16 +249,11 @@ pub fn train(
     monitor: &mut dyn Monitor,
     mut each_epoch: impl FnMut(&EpochSummary) -> anyhow::Result<()>,
 ) -> anyhow::Result<History> {
-    let mut history = History::default();
-    monitor.start(num_epochs, loader.batches());
-    let outcome = (1..=num_epochs).try_for_each(|epoch| {
+    run_epochs(num_epochs, loader.batches(), monitor, |epoch, monitor| {
         let summary = train_epoch(net, loader, updater, epoch, monitor)?;
-        monitor.epoch(&summary);
-        history.epochs.push(summary);
-        each_epoch(&summary)
-    });
-    monitor.finish();
-    outcome.map(|()| history)
+        each_epoch(&summary)?;
+        Ok(summary)
+    })
 }
 
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {

@@ -16,7 +16,7 @@ use d2l::plot::Chart;
 use d2l::prelude::*;
 use d2l::random::{Purpose, Stream};
 use d2l::text::{Vocab, count_corpus};
-use d2l::train::{Accumulator, Diverged, EpochSummary, History, Monitor, Progress};
+use d2l::train::{Accumulator, Diverged, EpochSummary, History, Interrupted, Monitor, Progress, run_epochs};
 
 use crate::encoder_decoder::{Decoder, Encoder, EncoderDecoder, Training};
 
@@ -199,12 +199,11 @@ pub fn train_seq2seq<E: Encoder, D: Decoder<Encoded = E::Output>>(
     })?;
     let mut optimizer = Adam::new(parameters.variables(), lr);
     let bos = loader.target_vocab.id(BOS);
-    let mut history = History::default();
-    monitor.start(num_epochs, loader.batches());
-    for epoch in 1..=num_epochs {
+    run_epochs(num_epochs, loader.batches(), monitor, |epoch, monitor| {
         let started = Instant::now();
         let mut sums = Accumulator::<2>::new(); // loss, target tokens
         for (batch, item) in loader.epoch().enumerate() {
+            Interrupted::check(monitor)?;
             let item = item?;
             let (rows, steps) = item.target.dims2()?;
             let bos = Tensor::full(bos, (rows, 1), item.target.device())?;
@@ -221,12 +220,8 @@ pub fn train_seq2seq<E: Encoder, D: Decoder<Encoded = E::Output>>(
             monitor.batch(&Progress { epoch, batch: batch + 1, loss, accuracy: None, examples_per_second });
         }
         let (train_loss, examples, duration) = (sums[0] / sums[1], sums[1] as usize, started.elapsed());
-        let summary = EpochSummary { epoch, train_loss, train_accuracy: None, test_accuracy: None, examples, duration };
-        monitor.epoch(&summary);
-        history.epochs.push(summary);
-    }
-    monitor.finish();
-    Ok(history)
+        Ok(EpochSummary { epoch, train_loss, train_accuracy: None, test_accuracy: None, examples, duration })
+    })
 }
 
 /// A source sentence as the decoder's state before its first token.

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::bench::weave_page;
+use crate::bench;
 use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::links::broken_links;
+use crate::parity;
 use crate::record::{Options, run_seeds};
 use crate::report::{Problem, say};
 use crate::run::{Data, Run, Runner, medians};
@@ -19,7 +20,8 @@ use crate::weave::{Mode, strays, weave};
 pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Result<Vec<Problem>> {
     let mut problems = weave(workspace, chosen, None, Mode::Check)?;
     problems.extend(strays(workspace, all)?);
-    problems.extend(weave_page(workspace, Mode::Check)?);
+    problems.extend(bench::weave_page(workspace, Mode::Check)?);
+    problems.extend(parity::weave_page(workspace, all, Mode::Check)?);
     for chapter in chosen {
         for section in &chapter.sections {
             problems.extend(shape(workspace, section)?);

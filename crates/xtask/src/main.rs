@@ -12,6 +12,7 @@ mod fingerprint;
 mod fixture;
 mod links;
 mod pages;
+mod parity;
 mod record;
 mod report;
 mod run;
@@ -143,7 +144,9 @@ fn start(arguments: Arguments) -> Result<bool> {
                 _ => chapters.iter().flat_map(|chapter| chapter.sections.clone()).collect(),
             };
             record::record(&workspace, &sections, &options, &mut ReleaseBinary::new(&workspace))?;
-            conclude(&weave::weave(&workspace, &chapters, section.as_deref(), Mode::Write)?)
+            let mut problems = weave::weave(&workspace, &chapters, section.as_deref(), Mode::Write)?;
+            problems.extend(parity::weave_page(&workspace, &workspace.chapters()?, Mode::Write)?);
+            conclude(&problems)
         }
         Command::Weave { check } => {
             let chapters = workspace.chapters()?;
@@ -151,6 +154,7 @@ fn start(arguments: Arguments) -> Result<bool> {
             let mut problems = weave::weave(&workspace, &chapters, None, mode)?;
             problems.extend(weave::strays(&workspace, &chapters)?);
             problems.extend(bench::weave_page(&workspace, mode)?);
+            problems.extend(parity::weave_page(&workspace, &chapters, mode)?);
             conclude(&problems)
         }
         Command::Bench { list: true, .. } => bench::list(&workspace).map(|()| true),

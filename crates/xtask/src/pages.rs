@@ -1,7 +1,7 @@
 //! The markers in a page: which parts of it are written by `weave`, all the rest being prose that nobody touches.
 //!
 //! A marker is a line of its own, `<!-- code: Cell title -->` to `<!-- /code -->`, and so for `item` and `output`;
-//! `run` and `bench` name nothing. Inside fenced code a marker is only text.
+//! `run`, `bench` and `parity` name nothing. Inside fenced code a marker is only text.
 
 use std::ops::Range;
 use std::path::Path;
@@ -21,9 +21,11 @@ pub enum Content {
     Run,
     /// The recorded benchmark, on its own page.
     Bench,
+    /// The recorded medians beside the book's, on their own page.
+    Parity,
 }
 
-const KEYWORDS: [&str; 5] = ["code", "item", "output", "run", "bench"];
+const KEYWORDS: [&str; 6] = ["code", "item", "output", "run", "bench", "parity"];
 
 impl Content {
     fn keyword(&self) -> &'static str {
@@ -33,6 +35,7 @@ impl Content {
             Self::Output(_) => "output",
             Self::Run => "run",
             Self::Bench => "bench",
+            Self::Parity => "parity",
         }
     }
 }
@@ -60,6 +63,7 @@ fn marker(line: &str) -> Option<Marker> {
     match text {
         "run" => return Some(Marker::Open(Content::Run)),
         "bench" => return Some(Marker::Open(Content::Bench)),
+        "parity" => return Some(Marker::Open(Content::Parity)),
         _ => {}
     }
     let (kind, name) = text.split_once(':')?;

@@ -96,6 +96,47 @@ fn weave_section(
     Ok(problems)
 }
 
+/// Writes a table between the markers of a page that shows nothing else, or compares it; `remedy` is what brings them
+/// together.
+pub fn weave_table(
+    workspace: &Workspace,
+    path: &Path,
+    content: &Content,
+    table: &str,
+    remedy: &str,
+    mode: Mode,
+) -> Result<Vec<Problem>> {
+    let shown = workspace.relative(path);
+    let page = fs::read_to_string(path).with_context(|| format!("cannot read {}", shown.display()))?;
+    let blocks = match blocks(shown, &page) {
+        Ok(blocks) => blocks,
+        Err(problems) => return Ok(problems),
+    };
+    let fresh = if page.contains("\r\n") { table.replace('\n', "\r\n") } else { table.to_owned() };
+    let mut problems = Vec::new();
+    let mut text = String::with_capacity(page.len());
+    let mut copied = 0;
+    for block in &blocks {
+        if block.content != *content {
+            let message = format!("this page shows {} only: remove the marker", describe(content));
+            problems.push(Problem::line(shown, block.line, message));
+            continue;
+        }
+        if page[block.body.clone()] != fresh && mode == Mode::Check {
+            let message = format!("the table is not the recorded one: {remedy}");
+            problems.push(Problem::line(shown, block.line, message));
+        }
+        text += &page[copied..block.body.start];
+        text += &fresh;
+        copied = block.body.end;
+    }
+    text += &page[copied..];
+    if mode == Mode::Write && text != page {
+        fs::write(path, text).with_context(|| format!("cannot write {}", shown.display()))?;
+    }
+    Ok(problems)
+}
+
 fn describe(content: &Content) -> String {
     match content {
         Content::Code(title) => format!("the code of cell “{title}”"),
@@ -103,6 +144,7 @@ fn describe(content: &Content) -> String {
         Content::Output(title) => format!("the output of cell “{title}”"),
         Content::Run => "the account of the run".to_owned(),
         Content::Bench => "the benchmark".to_owned(),
+        Content::Parity => "the table of results".to_owned(),
     }
 }
 
@@ -174,6 +216,7 @@ impl Weaver<'_> {
             }
             Content::Run => Ok(account(self.section, self.record.ok_or(None)?, self.targets)),
             Content::Bench => Err(Some("the benchmark is shown on performance.md only: remove the marker".to_owned())),
+            Content::Parity => Err(Some("the results are shown on parity.md only: remove the marker".to_owned())),
         }
     }
 

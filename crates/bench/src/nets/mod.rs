@@ -1,7 +1,4 @@
-//! The nets whose chapters have them in another form, one a file.
+//! The two smallest nets, so that the benchmark does not build their chapters.
 
-pub mod gru_scratch;
-pub mod lstm_scratch;
 pub mod mlp;
-pub mod rnn_scratch;
 pub mod softmax_regression;

@@ -4,16 +4,16 @@ use std::sync::{Mutex, PoisonError};
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::ModuleT;
-use rand_chacha::ChaCha8Rng;
 
 use crate::ops;
+use crate::random::Stream;
 
 /// Drops elements while training; passes everything on otherwise.
 #[derive(Debug)]
 pub struct Dropout {
     p: f64,
     // `forward_t` takes `&self`, and its stream moves on.
-    rng: Mutex<ChaCha8Rng>,
+    rng: Mutex<Stream>,
 }
 
 impl Dropout {
@@ -21,11 +21,11 @@ impl Dropout {
     ///
     /// # Errors
     /// Where `p` is not in `[0, 1]`.
-    pub fn new(p: f64, rng: ChaCha8Rng) -> Result<Self> {
+    pub fn new(p: f64, rng: impl Into<Stream>) -> Result<Self> {
         if !(0.0..=1.0).contains(&p) {
             bail!("Dropout: p must be in [0, 1], got {p}");
         }
-        Ok(Self { p, rng: Mutex::new(rng) })
+        Ok(Self { p, rng: Mutex::new(rng.into()) })
     }
 }
 

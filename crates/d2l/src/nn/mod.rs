@@ -26,6 +26,7 @@ pub use flatten::Flatten;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use parameters::Parameters;
+pub(crate) use parameters::WeakParameters;
 pub use pool::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, MaxPool2d};
 pub use recurrent::{Gru, Lstm, RecurrentConfig, Rnn};
 pub use sequential::{Position, Sequential};

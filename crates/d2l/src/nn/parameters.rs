@@ -1,6 +1,6 @@
 //! A model's parameters by name, created on first use from a seeded stream.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 use candle_nn::var_builder::SimpleBackend;
@@ -8,6 +8,7 @@ use candle_nn::{Init, VarBuilder};
 
 use super::is_buffer;
 use crate::random::{self, Stream};
+use crate::train::session;
 
 /// The trainable parameters of a model, in the order in which its layers asked for them.
 ///
@@ -31,6 +32,18 @@ pub struct Parameters {
     device: Device,
 }
 
+/// Parameters that may be gone.
+pub(crate) struct WeakParameters {
+    store: Weak<Mutex<Store>>,
+    device: Device,
+}
+
+impl WeakParameters {
+    pub(crate) fn upgrade(&self) -> Option<Parameters> {
+        Some(Parameters { store: self.store.upgrade()?, device: self.device.clone() })
+    }
+}
+
 struct Store {
     variables: Vec<(String, Var)>,
     stream: Stream,
@@ -39,7 +52,10 @@ struct Store {
 impl Parameters {
     /// An empty set whose initial values come from `stream` and live on `device`.
     pub fn new(stream: Stream, device: &Device) -> Self {
-        Self { store: Arc::new(Mutex::new(Store { variables: Vec::new(), stream })), device: device.clone() }
+        let store = Arc::new(Mutex::new(Store { variables: Vec::new(), stream }));
+        let parameters = Self { store, device: device.clone() };
+        session::register_parameters(&parameters);
+        parameters
     }
 
     /// Where layers take their parameters from, in `f32`.
@@ -105,6 +121,11 @@ impl Parameters {
             }
         }
         Ok(())
+    }
+
+    /// A handle that does not keep the parameters alive.
+    pub(crate) fn downgrade(&self) -> WeakParameters {
+        WeakParameters { store: Arc::downgrade(&self.store), device: self.device.clone() }
     }
 
     fn trained<R>(&self, each: impl Fn(&Var) -> R) -> impl Iterator<Item = R> {

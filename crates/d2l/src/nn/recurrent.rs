@@ -3,9 +3,9 @@
 
 use candle_core::{Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
-use rand_chacha::ChaCha8Rng;
 
 use crate::ops::{RecurrentWeights, RnnActivation, Steps, dropout, gru, lstm, rnn};
+use crate::random::Stream;
 
 /// What the recurrent layers have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,7 +85,7 @@ impl Stack {
         x: &Tensor,
         states: &[&Tensor],
         lengths: Option<&Tensor>,
-        mut training: Option<&mut ChaCha8Rng>,
+        mut training: Option<&mut Stream>,
         operation: impl Fn(&Tensor, &RecurrentWeights, &[Tensor], Steps) -> Result<(Tensor, Vec<Tensor>)>,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let Self { name, config, .. } = self;
@@ -178,7 +178,7 @@ impl Rnn {
         x: &Tensor,
         h0: Option<&Tensor>,
         lengths: Option<&Tensor>,
-        training: Option<&mut ChaCha8Rng>,
+        training: Option<&mut Stream>,
     ) -> Result<(Tensor, Tensor)> {
         let (outputs, mut states) =
             self.stack.forward(x, h0.as_slice(), lengths, training, |x, weights, state, steps| {
@@ -208,7 +208,7 @@ impl Gru {
         x: &Tensor,
         h0: Option<&Tensor>,
         lengths: Option<&Tensor>,
-        training: Option<&mut ChaCha8Rng>,
+        training: Option<&mut Stream>,
     ) -> Result<(Tensor, Tensor)> {
         let (outputs, mut states) =
             self.stack.forward(x, h0.as_slice(), lengths, training, |x, weights, state, steps| {
@@ -238,7 +238,7 @@ impl Lstm {
         x: &Tensor,
         state: Option<(&Tensor, &Tensor)>,
         lengths: Option<&Tensor>,
-        training: Option<&mut ChaCha8Rng>,
+        training: Option<&mut Stream>,
     ) -> Result<(Tensor, (Tensor, Tensor))> {
         let states = state.map_or_else(Vec::new, |(h, c)| vec![h, c]);
         let (outputs, mut states) = self.stack.forward(x, &states, lengths, training, |x, weights, state, steps| {

@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command};
 
+use crate::train::Interrupted;
+
 use super::fingerprint::fingerprint;
 use super::{Hyperparameters, Notebook, Options, RunRecord, Scale};
 
@@ -110,9 +112,9 @@ impl Section {
         let command = Command::new(self.name()).about(format!("{number:<5} {title}")).long_about(self.documentation());
         // So that `--lr -1` is told that a rate is positive, not that there is no flag -1.
         let command = (self.arguments)(command).mut_args(|argument| argument.allow_negative_numbers(true));
-        self.defaults_at(scale)
-            .iter()
-            .fold(command, |command, &(field, value)| command.mut_arg(field, |argument| argument.default_value(value)))
+        self.defaults_at(scale).iter().fold(command, |command, &(field, value)| {
+            command.mut_arg(field, |argument| argument.default_value(value).required(false))
+        })
     }
 
     /// Runs the section with matched arguments and writes its record.
@@ -128,7 +130,11 @@ impl Section {
         if !changed.is_empty() {
             notebook.notice(&format!("scale {}: {}", scale.name(), changed.join(", ")))?;
         }
-        (self.run)(matches, &mut notebook)?;
+        match (self.run)(matches, &mut notebook) {
+            // What there is by then is shown and kept.
+            Err(error) if error.downcast_ref::<Interrupted>().is_some() => {}
+            outcome => outcome?,
+        }
         notebook.finish()
     }
 }

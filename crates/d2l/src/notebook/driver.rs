@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::{Chapter, Options, Section};
+use crate::train::{interrupt, interrupted};
 
 /// Makes a chapter's `main`: `d2l::chapter_main!(linear_nets::CHAPTER);` is the whole program.
 #[macro_export]
@@ -84,14 +86,27 @@ impl Invocation {
     }
 
     /// Lists the sections, runs one or all of them. Errors go to standard error; a closed pipe ends the run quietly.
+    ///
+    /// Ctrl-C ends a training at its next step, and the run with the figures and tables so far; once more, at once.
     pub fn run(&self) -> ExitCode {
-        exit_code(self.outcome())
+        let asked = AtomicBool::new(false);
+        let installed = ctrlc::set_handler(move || {
+            if !interrupt() || asked.swap(true, Ordering::Relaxed) {
+                std::process::exit(INTERRUPTED);
+            }
+            eprintln!("\nstopping with the results so far; Ctrl-C once more stops at once");
+        });
+        if let Err(error) = installed {
+            eprintln!("Ctrl-C will end the run without its results: {error}");
+        }
+        let code = exit_code(self.outcome());
+        if interrupted() { ExitCode::from(INTERRUPTED as u8) } else { code }
     }
 
     fn outcome(&self) -> Result<()> {
         match self.section.as_deref() {
             None => self.list(),
-            Some("all") => self.chapter.sections.iter().try_for_each(|section| {
+            Some("all") => self.chapter.sections.iter().take_while(|_| !interrupted()).try_for_each(|section| {
                 let name = OsString::from(section.name());
                 let matches = section.command(section.scale(&self.options)).try_get_matches_from([name])?;
                 self.run_section(section, &matches).with_context(|| format!("section {}", section.name()))
@@ -143,6 +158,9 @@ fn command(chapter: &'static Chapter, scale: impl Fn(&Section) -> super::Scale) 
         .subcommand(Command::new("all").about("All sections in order, with their defaults"));
     Options::augment_args(command)
 }
+
+/// The exit code of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
 
 /// How a program ends: errors go to standard error; a closed pipe is none.
 pub fn exit_code(outcome: Result<()>) -> ExitCode {

@@ -28,7 +28,7 @@ use crate::data::{FraEng, TimeMachine};
 use crate::nn::Parameters;
 use crate::plot::Figure;
 use crate::random::{self, Purpose, Random, Stream};
-use crate::train::History;
+use crate::train::{History, interrupted, session};
 
 pub use crate::ops::Allocator;
 #[doc(hidden)]
@@ -52,6 +52,10 @@ pub struct Notebook {
     trained: (usize, Duration),
     quiet: bool,
     progress: bool,
+    /// Where checkpoints go, for the hint on how to go on.
+    checkpoint: Option<PathBuf>,
+    /// Closed with the notebook.
+    _session: Option<session::Open>,
 }
 
 impl Notebook {
@@ -61,6 +65,13 @@ impl Notebook {
         let folder = out.join(section.name());
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("--out: the folder {} cannot be made; choose another", folder.display()))?;
+        let session = options.checkpoint.as_deref().map(|checkpoints| {
+            session::open(checkpoints, &format!("{}-{}", chapter.name, section.name()), options.resume)
+        });
+        let session = session.transpose()?;
+        session::identify("--seed", options.seed);
+        session::identify("--scale", scale.name());
+        session::identify("source", section.fingerprint());
         Ok(Self {
             record: RunRecord {
                 chapter: chapter.name.to_string(),
@@ -78,6 +89,7 @@ impl Notebook {
                 examples_per_second: None,
                 tokens_per_second: None,
                 fingerprint: section.fingerprint(),
+                interrupted: false,
                 cells: Vec::new(),
             },
             device: options.device.open()?,
@@ -87,6 +99,8 @@ impl Notebook {
             trained: (0, Duration::ZERO),
             quiet: options.quiet,
             progress: !options.no_progress && !options.quiet,
+            checkpoint: options.checkpoint.clone(),
+            _session: session,
         })
     }
 
@@ -322,6 +336,10 @@ impl Notebook {
     }
 
     fn configured(&mut self, config: serde_json::Value) {
+        // A run that goes on may go on for longer.
+        for (name, value) in config.as_object().into_iter().flatten().filter(|(name, _)| *name != "num_epochs") {
+            session::identify(&format!("--{}", name.replace('_', "-")), value);
+        }
         self.record.config = config;
     }
 
@@ -342,6 +360,14 @@ impl Notebook {
         }
         if self.record.data == DataOrigin::Sample {
             self.notice("These are results on the sample, not on the full data.")?;
+        }
+        if interrupted() {
+            self.record.interrupted = true;
+            let how = match &self.checkpoint {
+                Some(folder) => format!("go on with the same flags and --checkpoint {} --resume", folder.display()),
+                None => "with --checkpoint DIR a run can go on later".to_string(),
+            };
+            self.notice(&format!("Interrupted: these are the results so far; {how}."))?;
         }
         let text = self.record.cells.iter().map(|cell| format!("── {}\n{}\n", cell.title, cell.text));
         write_whole(&self.folder.join("output.txt"), text.collect::<String>().as_bytes())?;

@@ -30,6 +30,12 @@ pub struct Options {
     /// Show no progress while training
     #[arg(long, global = true)]
     pub no_progress: bool,
+    /// Keep a checkpoint of each training in this folder, written anew after every epoch
+    #[arg(long, global = true, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+    /// Go on from the checkpoints of a run that was broken off
+    #[arg(long, global = true, requires = "checkpoint")]
+    pub resume: bool,
     /// Print nothing at all: for tests.
     #[arg(skip)]
     pub quiet: bool,
@@ -44,6 +50,8 @@ impl Default for Options {
             scale: None,
             out: None,
             no_progress: false,
+            checkpoint: None,
+            resume: false,
             quiet: false,
         }
     }

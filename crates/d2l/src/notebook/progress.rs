@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::hub::Event;
-use crate::train::{EpochSummary, Monitor, Progress};
+use crate::train::{EpochSummary, Monitor, Progress, interrupted};
 
 /// A bar where the output is a terminal, one plain line an epoch where it is not; all on standard error.
 pub struct TrainingProgress {
@@ -79,6 +79,10 @@ impl Monitor for TrainingProgress {
         let shown = self.describe(epoch.train_loss, epoch.train_accuracy);
         let (number, epochs, rate, unit) = (epoch.epoch, self.epochs, epoch.examples_per_second(), self.unit);
         eprintln!("epoch {number}/{epochs}  {shown}{test}  {rate:.0} {unit}/s");
+    }
+
+    fn interrupted(&self) -> bool {
+        interrupted()
     }
 
     fn finish(&mut self) {

@@ -106,6 +106,9 @@ pub struct RunRecord {
     pub tokens_per_second: Option<f64>,
     /// What tells whether the source has changed since.
     pub fingerprint: String,
+    /// Whether the reader broke it off, so that it holds the results up to then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// The cells with what they printed and drew.
     pub cells: Vec<CellRecord>,
 }

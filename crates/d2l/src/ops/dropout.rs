@@ -18,7 +18,7 @@ use super::tape;
 /// # Errors
 /// Where `p` is not in `[0, 1]`.
 #[doc(alias = "dropout_layer")]
-pub fn dropout(x: &Tensor, p: f64, rng: &mut ChaCha8Rng) -> Result<Tensor> {
+pub fn dropout(x: &Tensor, p: f64, rng: &mut impl Rng) -> Result<Tensor> {
     if !(0.0..=1.0).contains(&p) {
         bail!("dropout: p must be in [0, 1], got {p}");
     }

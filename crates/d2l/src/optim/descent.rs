@@ -1,11 +1,15 @@
 //! What all optimizers share: parameters with their state, and the walk over them at each step.
 
+use std::sync::{Arc, Mutex};
+
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var, bail};
 
 use super::Optimizer;
 use crate::ops::kernel::{self, Float, for_float};
 use crate::ops::parallel;
+use crate::random::locked;
+use crate::train::session::{self, Trained};
 
 /// Parameters that share their settings.
 #[derive(Debug, Clone)]
@@ -90,10 +94,41 @@ struct Parameter<const N: usize> {
     state: Option<[Tensor; N]>,
 }
 
+/// What a checkpoint of a training keeps of an optimizer: its parameters, their running values, their counts of steps.
+impl<const N: usize> Trained for Mutex<Vec<Parameter<N>>> {
+    fn variables(&self) -> Vec<Var> {
+        locked(self).iter().map(|parameter| parameter.var.clone()).collect()
+    }
+
+    fn state(&self) -> Vec<(i32, Vec<Tensor>)> {
+        let state = |parameter: &Parameter<N>| {
+            (parameter.steps, parameter.state.iter().flatten().cloned().collect::<Vec<Tensor>>())
+        };
+        locked(self).iter().map(state).collect()
+    }
+
+    fn restore(&self, state: Vec<(i32, Vec<Tensor>)>) -> Result<()> {
+        let mut parameters = locked(self);
+        if state.len() != parameters.len() {
+            bail!("an optimizer of {} parameters cannot go on with the state of {}", parameters.len(), state.len());
+        }
+        for (parameter, (steps, tensors)) in parameters.iter_mut().zip(state) {
+            parameter.steps = steps;
+            parameter.state = if tensors.is_empty() && N > 0 {
+                None
+            } else {
+                Some(tensors.try_into().map_err(|_| candle_core::Error::Msg("another optimizer's state".into()))?)
+            };
+        }
+        Ok(())
+    }
+}
+
 /// An optimizer that changes each parameter by a formula of its own gradient and `N` running values.
 #[derive(Debug)]
 pub struct Descent<R, const N: usize> {
-    parameters: Vec<Parameter<N>>,
+    /// Shared with the session of training that keeps it in checkpoints, if there is one.
+    parameters: Arc<Mutex<Vec<Parameter<N>>>>,
     learning_rate: f64,
     weight_decay: f64,
     pub(super) rule: R,
@@ -110,6 +145,8 @@ impl<R: Rule<N>, const N: usize> Descent<R, N> {
         };
         let parameters =
             groups.0.iter().flat_map(|group| group.parameters.iter().map(|var| parameter(group, var))).collect();
+        let parameters = Arc::new(Mutex::new(parameters));
+        session::register_optimizer(&parameters);
         Self { parameters, learning_rate, weight_decay, rule }
     }
 
@@ -137,7 +174,7 @@ impl<R: Rule<N>, const N: usize> Descent<R, N> {
 impl<R: Rule<N>, const N: usize> Optimizer for Descent<R, N> {
     fn step(&mut self, grads: &GradStore) -> Result<()> {
         self.check()?;
-        for parameter in &mut self.parameters {
+        for parameter in locked(&self.parameters).iter_mut() {
             let Some(grad) = grads.get(parameter.var.as_tensor()) else { continue };
             let (w, have) = (parameter.var.as_tensor(), (grad.dims(), grad.dtype()));
             if have != (w.dims(), w.dtype()) {

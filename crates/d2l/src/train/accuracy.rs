@@ -19,10 +19,12 @@ pub fn count_correct(scores: &Tensor, labels: &Tensor) -> candle_core::Result<f6
     Ok(f64::from(correct.sum_all()?.to_scalar::<f32>()?))
 }
 
-/// The share of a dataset's examples that a net classifies correctly, in evaluation mode (section 3.6).
+/// The share of a dataset's examples that a net classifies correctly, in evaluation mode (section 3.6). The loader puts
+/// each batch on its device, so this is also what the book writes anew for GPUs in section 6.6.
 ///
 /// # Errors
 /// What the net or the loader gives.
+#[doc(alias = "evaluate_accuracy_gpu")]
 pub fn evaluate_accuracy<D: Dataset>(net: &impl ModuleT, loader: &mut Loader<D>) -> Result<f64> {
     let mut sums = Accumulator::<2>::new(); // correct predictions, predictions
     for batch in loader.epoch() {

@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use candle_core::Tensor;
 use candle_nn::ModuleT;
 
-use super::{Accumulator, EpochSummary, History, Monitor, Progress, count_correct, evaluate_accuracy};
+use super::{
+    Accumulator, EpochSummary, History, Interrupted, Monitor, Progress, count_correct, evaluate_accuracy, run_epochs,
+};
 use crate::data::{Dataset, Loader};
 
 /// One step of an optimiser, given the losses of a minibatch's examples `(batch)`.
@@ -54,7 +56,8 @@ impl Diverged {
 /// Trains for one epoch (section 3.6): `loss` gives each example's loss from `(scores, labels)`.
 ///
 /// # Errors
-/// [`Diverged`] where the loss is not finite; what the net, the loss, the updater or the loader give.
+/// [`Diverged`] where the loss is not finite; [`Interrupted`] where the monitor asks to stop; what the net, the loss, the
+/// updater or the loader give.
 #[doc(alias = "train_epoch_ch3")]
 pub fn train_epoch<D: Dataset>(
     net: &impl ModuleT,
@@ -67,6 +70,7 @@ pub fn train_epoch<D: Dataset>(
     let started = Instant::now();
     let mut sums = Accumulator::<3>::new(); // loss, correct predictions, examples
     for (batch, example) in train.epoch().enumerate() {
+        Interrupted::check(monitor)?;
         let (x, y) = example?;
         let scores = net.forward_t(&x, true)?;
         let losses = loss(&scores, &y)?; // (batch)
@@ -95,7 +99,7 @@ pub fn train_epoch<D: Dataset>(
 /// Trains for some epochs, with the accuracy on a test set after each (section 3.6).
 ///
 /// # Errors
-/// As [`train_epoch`]; zero epochs.
+/// As [`train_epoch`] and [`run_epochs`].
 #[doc(alias = "train_ch3")]
 pub fn train_classifier<D: Dataset>(
     net: &impl ModuleT,
@@ -106,18 +110,10 @@ pub fn train_classifier<D: Dataset>(
     updater: &mut impl Updater,
     monitor: &mut dyn Monitor,
 ) -> Result<History> {
-    ensure!(num_epochs > 0, "--num-epochs must be at least 1");
-    let mut history = History::default();
-    monitor.start(num_epochs, train.batches());
-    let outcome = (1..=num_epochs).try_for_each(|epoch| -> Result<()> {
-        let mut summary = train_epoch(net, train, &loss, updater, epoch, monitor)?;
-        summary.test_accuracy = Some(evaluate_accuracy(net, test)?);
-        monitor.epoch(&summary);
-        history.epochs.push(summary);
-        Ok(())
-    });
-    monitor.finish();
-    outcome.map(|()| history)
+    run_epochs(num_epochs, train.batches(), monitor, |epoch, monitor| {
+        let summary = train_epoch(net, train, &loss, updater, epoch, monitor)?;
+        Ok(EpochSummary { test_accuracy: Some(evaluate_accuracy(net, test)?), ..summary })
+    })
 }
 
 #[cfg(test)]

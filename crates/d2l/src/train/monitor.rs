@@ -21,6 +21,11 @@ pub trait Monitor {
 
     /// Training ends, for whatever reason.
     fn finish(&mut self) {}
+
+    /// Whether training should stop, the epoch that is under way lost.
+    fn interrupted(&self) -> bool {
+        false
+    }
 }
 
 impl Monitor for () {}

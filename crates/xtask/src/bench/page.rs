@@ -1,55 +1,24 @@
 //! The page of the benchmark, `notebooks-md/performance.md`: the recorded table between its markers.
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::measure::{Row, megabytes, milliseconds};
 use super::record::Record;
 use crate::chapters::Workspace;
-use crate::pages::{Content, blocks, fenced};
+use crate::pages::{Content, fenced};
 use crate::report::Problem;
-use crate::weave::Mode;
+use crate::weave::{Mode, weave_table};
 
 /// Writes the recorded table into the page, or compares it; returns what does not fit together. No page, no problem.
 pub fn weave_page(workspace: &Workspace, mode: Mode) -> Result<Vec<Problem>> {
     let path = workspace.pages_dir().join("performance.md");
-    let shown = workspace.relative(&path);
     if !path.is_file() {
         return Ok(Vec::new());
     }
-    let page = fs::read_to_string(&path).with_context(|| format!("cannot read {}", shown.display()))?;
-    let blocks = match blocks(shown, &page) {
-        Ok(blocks) => blocks,
-        Err(problems) => return Ok(problems),
-    };
     let record = Record::read(workspace)?;
     let fresh = record.as_ref().map_or_else(String::new, table);
-    let fresh = if page.contains("\r\n") { fresh.replace('\n', "\r\n") } else { fresh };
-    let mut problems = Vec::new();
-    let mut text = String::with_capacity(page.len());
-    let mut copied = 0;
-    for block in &blocks {
-        if block.content != Content::Bench {
-            let message = "this page shows the benchmark only: remove the marker, or make it <!-- bench -->";
-            problems.push(Problem::line(shown, block.line, message));
-            continue;
-        }
-        let body = &page[block.body.clone()];
-        if body != fresh && mode == Mode::Check {
-            let remedy = if record.is_some() { "run `cargo xtask weave`" } else { "run `cargo xtask bench --record`" };
-            let message = format!("the table is not the recorded one: {remedy}");
-            problems.push(Problem::line(shown, block.line, message));
-        }
-        text += &page[copied..block.body.start];
-        text += &fresh;
-        copied = block.body.end;
-    }
-    text += &page[copied..];
-    if mode == Mode::Write && text != page {
-        fs::write(&path, text).with_context(|| format!("cannot write {}", shown.display()))?;
-    }
-    Ok(problems)
+    let remedy = if record.is_some() { "run `cargo xtask weave`" } else { "run `cargo xtask bench --record`" };
+    weave_table(workspace, &path, &Content::Bench, &fresh, remedy, mode)
 }
 
 /// The command, the machine and the rows.

@@ -1,0 +1,171 @@
+"""Trains the book's image classifiers in PyTorch with the settings of the recorded runs, for the page parity.md.
+
+    python3 scripts/parity.py                        every section below, seeds 1 to 3
+    python3 scripts/parity.py cnn/resnet --seeds 5
+    python3 scripts/parity.py --threads 2 --list
+
+Reads the hyperparameters from `notebooks-md/<section>/run.json`, the images from the folder that the sections fetch
+them to, and adds what the runs reached to `notebooks-md/parity/pytorch.json`; `cargo xtask weave` puts it on the page.
+Needs PyTorch 2, NumPy and Pillow.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+try:
+    import numpy as np
+    import torch
+    from PIL import Image
+    from torch import nn
+except ImportError as error:
+    sys.exit(f"{error}: `python3 -m pip install torch numpy pillow` gives what this script needs")
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / "notebooks-md"
+RESULTS = PAGES / "parity" / "pytorch.json"
+DATA = Path(os.environ.get("D2L_DATA_DIR", ROOT / "data")) / "fashion-mnist"
+sys.path.insert(0, str(ROOT / "scripts" / "bench"))
+
+import vision_nets  # noqa: E402
+
+
+def mlp_with_dropout(config):
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(784, 256),
+        nn.ReLU(),
+        nn.Dropout(config["dropout1"]),
+        nn.Linear(256, 256),
+        nn.ReLU(),
+        nn.Dropout(config["dropout2"]),
+        nn.Linear(256, 10),
+    )
+
+
+def normal_weights(layer):
+    if isinstance(layer, nn.Linear):
+        nn.init.normal_(layer.weight, std=0.01)
+
+
+def xavier_weights(layer):
+    if isinstance(layer, (nn.Linear, nn.Conv2d)):
+        nn.init.xavier_uniform_(layer.weight)
+
+
+# Section: its net, made from the section's configuration; how its weights start; which of the section's trainings it is.
+NETS = {
+    "linear-nets/softmax-regression-concise": (lambda c: vision_nets.softmax_regression(), normal_weights, ""),
+    "mlp/mlp-concise": (lambda c: vision_nets.mlp(), normal_weights, ""),
+    "mlp/dropout": (mlp_with_dropout, normal_weights, "_concise"),
+    "cnn/lenet": (lambda c: vision_nets.lenet(), xavier_weights, ""),
+    "cnn/alexnet": (lambda c: vision_nets.alexnet(c["side"], c["narrowing"]), xavier_weights, ""),
+    "cnn/vgg": (lambda c: vision_nets.vgg11(c["narrowing"], c["side"], c["units"]), xavier_weights, ""),
+    "cnn/nin": (lambda c: vision_nets.nin(c["narrowing"]), xavier_weights, ""),
+    "cnn/googlenet": (lambda c: vision_nets.googlenet(c["narrowing"]), xavier_weights, ""),
+    "cnn/resnet": (lambda c: vision_nets.resnet18(c["narrowing"]), xavier_weights, ""),
+    "cnn/densenet": (lambda c: vision_nets.densenet(c["narrowing"]), xavier_weights, ""),
+}
+
+
+def images(kind, count, side):
+    """The first `count` images `(count, 1, side, side)` from 0 to 1, resized as torchvision does it, and labels."""
+    try:
+        raw = gzip.decompress((DATA / f"{kind}-images-idx3-ubyte.gz").read_bytes())[16:]
+        labels = gzip.decompress((DATA / f"{kind}-labels-idx1-ubyte.gz").read_bytes())[8:]
+    except FileNotFoundError as error:
+        sys.exit(f"{error.filename} is not there: `cargo run --release -p linear-nets` fetches the images")
+    pixels = np.frombuffer(raw, dtype=np.uint8).reshape(-1, 28, 28)[:count]
+    if side != 28:
+        resize = lambda image: np.asarray(Image.fromarray(image).resize((side, side), Image.BILINEAR))  # noqa: E731
+        pixels = np.stack([resize(image) for image in pixels])
+    x = torch.from_numpy(pixels.astype(np.float32) / 255).unsqueeze(1)
+    return x, torch.tensor(list(labels[:count]))
+
+
+def train(net, data, config):
+    """Losses and accuracies of each epoch, by the book's loop."""
+    (x, y), (test_x, test_y) = data
+    loss = nn.CrossEntropyLoss(reduction="none")
+    optimizer = torch.optim.SGD(net.parameters(), lr=config["lr"])
+    metrics = {"train_loss": [], "train_acc": [], "test_acc": []}
+    for _ in range(config["num_epochs"]):
+        net.train()
+        total_loss = correct = 0.0
+        for indices in torch.randperm(len(x)).split(config["batch_size"]):
+            scores = net(x[indices])
+            losses = loss(scores, y[indices])
+            optimizer.zero_grad()
+            losses.mean().backward()
+            optimizer.step()
+            total_loss += float(losses.detach().sum())
+            correct += float((scores.argmax(1) == y[indices]).sum())
+        net.eval()
+        with torch.no_grad():
+            right = sum(
+                int((net(test_x[i : i + 256]).argmax(1) == test_y[i : i + 256]).sum()) for i in range(0, len(test_x), 256)
+            )
+        metrics["train_loss"].append(total_loss / len(x))
+        metrics["train_acc"].append(correct / len(x))
+        metrics["test_acc"].append(right / len(test_x))
+    return metrics
+
+
+def run(section, seeds):
+    """What the page keeps of a section's runs in PyTorch."""
+    record = PAGES / section / "run.json"
+    try:
+        recorded = json.loads(record.read_text())
+    except FileNotFoundError:
+        sys.exit(f"{record} is not there: `cargo xtask record {section.replace('/', ' ')}` writes it")
+    config = recorded["config"]
+    make, initialize, suffix = NETS[section]
+    examples = config.get("examples", 60_000)
+    tests = 10_000 if examples >= 60_000 else min(-(-examples // 3), 10_000)
+    side = config.get("side", 28)
+    data = images("train", examples, side), images("t10k", tests, side)
+    runs = []
+    for seed in range(1, seeds + 1):
+        torch.manual_seed(seed)
+        net = make(config)
+        net.apply(initialize)
+        start = time.perf_counter()
+        metrics = train(net, data, config)
+        seconds = time.perf_counter() - start
+        last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in metrics.items())
+        print(f"{section} seed {seed}: {last}, {seconds:.0f} s", flush=True)
+        runs.append({"seed": seed, "metrics": {name + suffix: values for name, values in metrics.items()}})
+    return {"pytorch": torch.__version__.split("+")[0], "config": config, "runs": runs}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help="such as cnn/resnet; all if none is named")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--list", action="store_true", help="list the sections instead")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(NETS))
+        return
+    if unknown := [section for section in arguments.sections if section not in NETS]:
+        parser.error(f"there is no {unknown[0]} here; choose from {', '.join(NETS)}")
+    if arguments.seeds < 1:
+        parser.error("--seeds: at least one")
+    torch.set_num_threads(arguments.threads)
+    for section in arguments.sections or NETS:
+        result = run(section, arguments.seeds)
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        results[section] = result
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        fresh = RESULTS.with_suffix(".new")
+        fresh.write_text(json.dumps(dict(sorted(results.items())), indent=2) + "\n")
+        fresh.replace(RESULTS)
+
+
+if __name__ == "__main__":
+    main()
