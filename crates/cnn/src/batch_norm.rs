@@ -98,8 +98,8 @@ impl ModuleT for BatchNormScratch {
     #[doc(alias = "batch_norm")]
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         if !train {
-            let (mean, var) = (self.moving_mean.as_tensor(), self.moving_var.as_tensor());
-            return normalize(x, [mean, var, &self.gamma, &self.beta], Self::EPS);
+            let (mean, var) = (self.moving_mean.as_detached_tensor(), self.moving_var.as_detached_tensor());
+            return normalize(x, [&mean, &var, &self.gamma, &self.beta], Self::EPS);
         }
         let axes = axes(x)?;
         let mean = mean_keepdim(x, axes.clone())?; // (1, channels, 1, 1)

@@ -15,7 +15,7 @@ use d2l::optim::{Optimizer, Sgd};
 use d2l::plot::{HeatMaps, Image, ImageGrid};
 use d2l::prelude::*;
 use d2l::random::Purpose;
-use d2l::train::{History, Monitor, evaluate_accuracy, train_classifier};
+use d2l::train::{Diverged, History, Monitor, evaluate_accuracy, train_classifier};
 
 use crate::inspection::{confusion_matrix, extent, mistakes, outputs, receptive_field};
 
@@ -86,7 +86,11 @@ pub fn train(
     let mut optimizer = Sgd::new(parameters.variables(), lr);
     let mut updater = |losses: &Tensor| optimizer.step(&backward(&losses.mean_all()?)?);
     let history = train_classifier(net, train, test, loss, num_epochs as usize, &mut updater, monitor);
-    anyhow::Context::with_context(history, || format!("at learning rate {lr}"))
+    history.map_err(
+        |error| {
+            if error.is::<Diverged>() { error.context(format!("at learning rate {lr}")) } else { error }
+        },
+    )
 }
 
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
