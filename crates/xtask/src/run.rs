@@ -102,6 +102,11 @@ impl Run {
             .with_context(|| format!("{} is not what a section writes", dir.join("run.json").display()))
     }
 
+    /// How long a run takes: of a record's runs the fastest, since other programs may have run beside the others.
+    pub fn least_seconds(&self) -> f64 {
+        self.seeds.iter().map(|run| run.seconds).fold(self.seconds, f64::min)
+    }
+
     pub fn cell(&self, title: &str) -> Option<&CellOutput> {
         self.cells.iter().find(|cell| cell.title == title)
     }

@@ -260,12 +260,13 @@ fn account(section: &Section, run: &Run, targets: Option<&SectionTargets>) -> St
         command.push(' ');
         command.push_str(flag);
     }
+    let took = match run.seeds.len() {
+        0 | 1 => format!("it took {} s", seconds(run.least_seconds())),
+        runs => format!("the fastest of {runs} runs took {} s", seconds(run.least_seconds())),
+    };
     let sentence = format!(
-        "\nRecorded with seed {} at scale {}{data} in {} s on {threads} ({}).\n",
-        run.seed,
-        run.scale,
-        seconds(run.seconds),
-        run.device
+        "\nRecorded with seed {} at scale {}{data} on {threads} ({}); {took}.\n",
+        run.seed, run.scale, run.device
     );
     let table = if run.metrics.is_empty() { String::new() } else { metrics_table(run, targets) };
     fenced("sh", &command) + &sentence + &table
@@ -382,7 +383,9 @@ mod tests {
         assert!(page.contains("```text\nx = 1\n```\n\n![Loss \\[nats\\] by epoch](first/curve.svg)\n<!-- /output -->"));
         assert!(page.contains("<!-- output: Training -->\n<!-- /output -->"), "nothing printed, nothing shown");
         assert!(page.contains("cargo run --release -p demo -- first --seed 42\n"));
-        assert!(page.contains("Recorded with seed 42 at scale book on the full data in 1.5 s on 2 threads (cpu)."));
+        assert!(page.contains(
+            "Recorded with seed 42 at scale book on the full data on 2 threads (cpu); the fastest of 3 runs took 1.5 s."
+        ));
         assert!(page.contains("| metric | this run | median of 3 seeds | target |"));
         assert!(page.contains("| `train_loss`, last of 2 | 0.4500 | 0.4400 | ≤ 0.445 |"));
         assert!(page.starts_with("# First\n\nProse  with   spaces.\t\n"), "prose stays as it is");
