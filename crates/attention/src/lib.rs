@@ -11,6 +11,7 @@ pub mod multihead_attention;
 pub mod nadaraya_watson;
 pub mod self_attention_and_positional_encoding;
 pub mod transformer;
+pub mod transformer_layers;
 pub mod translation;
 pub mod translator;
 

@@ -14,7 +14,8 @@ use rnn::beam_search::Search;
 use rnn::encoder_decoder::EncoderDecoder;
 use rnn::seq2seq::encode;
 
-use crate::transformer::{Sizes, TransformerDecoder, TransformerEncoder, transformer};
+use crate::transformer::transformer;
+use crate::transformer_layers::{Sizes, TransformerDecoder, TransformerEncoder};
 
 /// A Transformer with what it takes to translate by it.
 pub struct Translator {

@@ -3,7 +3,8 @@
 
 use anyhow::Result;
 use attention::bahdanau_attention::bahdanau;
-use attention::transformer::{Sizes, transformer};
+use attention::transformer::transformer;
+use attention::transformer_layers::Sizes;
 use attention::translator::Translator;
 use d2l::data::{FraEng, TranslationLoader};
 use d2l::nn::{Parameters, VarBuilder};

@@ -7,7 +7,8 @@ use attention::attention_scoring_functions::{AdditiveAttention, DotProductAttent
 use attention::bahdanau_attention::bahdanau;
 use attention::multihead_attention::MultiHeadAttention;
 use attention::self_attention_and_positional_encoding::PositionalEncoding;
-use attention::transformer::{AddNorm, DecoderBlock, EncoderBlock, FeedForward, Sizes, transformer};
+use attention::transformer::transformer;
+use attention::transformer_layers::{AddNorm, DecoderBlock, EncoderBlock, FeedForward, Sizes};
 use d2l::checkpoint;
 use d2l::nn::{Parameters, VarBuilder};
 use d2l::ops::{backward, sum};

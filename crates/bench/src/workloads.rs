@@ -1,7 +1,8 @@
 //! The table of workloads, and what a step of training is in each.
 
 use attention::bahdanau_attention::bahdanau;
-use attention::transformer::{self, transformer};
+use attention::transformer::transformer;
+use attention::transformer_layers;
 use d2l::nn::{Gru, Lstm, Parameters, RecurrentConfig, Rnn, Sequential, VarBuilder};
 use d2l::ops::{Reduction, RnnActivation, backward, cross_entropy};
 use d2l::optim::{Adam, Optimizer, Sgd, clip_gradients};
@@ -157,8 +158,8 @@ const VOCABULARY: usize = 28;
 const SOURCE: usize = 184;
 const TARGET: usize = 201;
 const RECURRENT: seq2seq::Sizes = seq2seq::Sizes { embed: 32, hidden: 32, layers: 2, dropout: 0.1 };
-const ATTENTION: transformer::Sizes =
-    transformer::Sizes { hidden: 32, feed_forward: 64, heads: 4, layers: 2, dropout: 0.1, max_len: 1000 };
+const ATTENTION: transformer_layers::Sizes =
+    transformer_layers::Sizes { hidden: 32, feed_forward: 64, heads: 4, layers: 2, dropout: 0.1, max_len: 1000 };
 
 /// A net, its optimizer and a minibatch.
 pub struct Training {

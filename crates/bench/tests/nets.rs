@@ -3,7 +3,8 @@
 //! The parameter counts are PyTorch's for the same nets: `scripts/bench/torch_bench.py` prints them.
 
 use attention::bahdanau_attention::bahdanau;
-use attention::transformer::{self, transformer};
+use attention::transformer::transformer;
+use attention::transformer_layers;
 use bench::nets::mlp::mlp;
 use bench::nets::softmax_regression::softmax_regression;
 use d2l::nn::{Gru, Lstm, Parameters, RecurrentConfig, Rnn, Sequential, VarBuilder};
@@ -112,8 +113,8 @@ fn language_models_from_layers_train_every_parameter() -> Result<()> {
 }
 
 const RECURRENT: seq2seq::Sizes = seq2seq::Sizes { embed: 32, hidden: 32, layers: 2, dropout: 0.1 };
-const ATTENTION: transformer::Sizes =
-    transformer::Sizes { hidden: 32, feed_forward: 64, heads: 4, layers: 2, dropout: 0.1, max_len: 1000 };
+const ATTENTION: transformer_layers::Sizes =
+    transformer_layers::Sizes { hidden: 32, feed_forward: 64, heads: 4, layers: 2, dropout: 0.1, max_len: 1000 };
 
 /// Checks a translation model in training, and that it predicts the same token by token as all at once.
 fn check_translation<E: Encoder, D: Decoder<Encoded = E::Output>>(

@@ -67,7 +67,7 @@ fn weave_section(
         problems.push(Problem::file(shown, message));
     }
 
-    let woven = Weaver { section, source: &source, record: record.as_ref(), targets };
+    let woven = Weaver { workspace, section, source: &source, record: record.as_ref(), targets };
     let mut text = String::with_capacity(page.len());
     let mut copied = 0;
     for block in &blocks {
@@ -188,6 +188,7 @@ fn stale_record(
 
 /// What the blocks of one page show.
 struct Weaver<'a> {
+    workspace: &'a Workspace,
     section: &'a Section,
     source: &'a Source,
     record: Option<&'a Run>,
@@ -200,13 +201,7 @@ impl Weaver<'_> {
     fn content(&self, content: &Content) -> Result<String, Option<String>> {
         match content {
             Content::Code(title) => Ok(code(&self.known_cell(title)?.code)),
-            Content::Item(name) => {
-                let unknown = || {
-                    let known = suggestion(name, self.source.item_names());
-                    Some(format!("the section has no item `{name}`{known}: name a top-level item of its source"))
-                };
-                self.source.item(name).map(code).ok_or_else(unknown)
-            }
+            Content::Item(name) => self.item(name).map_err(Some),
             Content::Output(title) => {
                 self.known_cell(title)?;
                 let record = self.record.ok_or(None)?;
@@ -217,6 +212,26 @@ impl Weaver<'_> {
             Content::Run => Ok(account(self.section, self.record.ok_or(None)?, self.targets)),
             Content::Bench => Err(Some("the benchmark is shown on performance.md only: remove the marker".to_owned())),
             Content::Parity => Err(Some("the results are shown on parity.md only: remove the marker".to_owned())),
+        }
+    }
+
+    /// An item of the section, or as `module::item` one of another module of its chapter.
+    fn item(&self, name: &str) -> Result<String, String> {
+        let module = name.split_once("::").map(|(module, item)| {
+            let source = self.workspace.crate_dir(&self.section.chapter).join("src").join(format!("{module}.rs"));
+            (source, item)
+        });
+        let unknown = |of: &str, source: &Source, item: &str| {
+            let known = suggestion(item, source.item_names());
+            format!("{of} has no item `{item}`{known}: name a top-level item of its source")
+        };
+        match module.filter(|(path, _)| path.is_file()) {
+            Some((path, item)) => {
+                let source = Source::read(&path).map_err(|error| format!("{error:#}"))?;
+                let of = self.workspace.relative(&path).display().to_string();
+                source.item(item).map(code).ok_or_else(|| unknown(&of, &source, item))
+            }
+            None => self.source.item(name).map(code).ok_or_else(|| unknown("the section", self.source, name)),
         }
     }
 
@@ -399,6 +414,23 @@ mod tests {
         assert_eq!(run(&fixture, Mode::Check), Vec::<String>::new());
         assert_eq!(run(&fixture, Mode::Write), Vec::<String>::new());
         assert_eq!(fixture.read("notebooks-md/demo/first.md"), before);
+    }
+
+    #[test]
+    fn an_item_can_come_from_another_module_of_the_chapter() {
+        let fixture = woven();
+        fixture.write(
+            "crates/demo/src/shared.rs",
+            "//! Shared.\n\n/// Halves.\npub fn half(x: f64) -> f64 {\n    x / 2.0\n}\n",
+        );
+        fixture.edit("notebooks-md/demo/first.md", |page| {
+            page.replace("More.\n", "More.\n<!-- item: shared::half -->\n<!-- /item -->\n")
+        });
+        assert_eq!(run(&fixture, Mode::Write), Vec::<String>::new());
+        assert!(fixture.read("notebooks-md/demo/first.md").contains("```rust\n/// Halves.\npub fn half"));
+        fixture.edit("notebooks-md/demo/first.md", |page| page.replace("shared::half", "shared::halve"));
+        let problems = run(&fixture, Mode::Check);
+        assert!(problems[0].contains("crates/demo/src/shared.rs has no item `halve`"), "{problems:?}");
     }
 
     #[test]

@@ -1,0 +1,279 @@
+//! The layers of section 10.7: the net at each position, residual connections with layer normalisation, and the blocks of
+//! encoder and decoder.
+
+use d2l::nn::{Embedding, LayerNorm, Linear, VarBuilder};
+use d2l::ops::{add, relu};
+use d2l::prelude::*;
+use rnn::encoder_decoder::{Decoder, Encoder, Training, dropout};
+
+use crate::multihead_attention::{KeysValues, MultiHeadAttention};
+use crate::self_attention_and_positional_encoding::PositionalEncoding;
+
+/// The sizes of an encoder or a decoder.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Features of a token.
+    pub hidden: usize,
+    /// Units of the net that is applied at each position.
+    pub feed_forward: usize,
+    /// Attentions side by side.
+    pub heads: usize,
+    /// Blocks on top of each other.
+    pub layers: usize,
+    /// The share that training drops.
+    pub dropout: f64,
+    /// Steps that positions are prepared for.
+    pub max_len: usize,
+}
+
+/// The same perceptron at each position: `(…, hidden)` to `(…, hidden)`.
+#[doc(alias = "PositionWiseFFN")]
+pub struct FeedForward {
+    inner: Linear,
+    outer: Linear,
+}
+
+impl FeedForward {
+    /// A perceptron with one layer of `sizes.feed_forward` units.
+    pub fn new(sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+        Ok(Self {
+            inner: Linear::new(sizes.hidden, sizes.feed_forward, &vb.pp("inner"))?,
+            outer: Linear::new(sizes.feed_forward, sizes.hidden, &vb.pp("outer"))?,
+        })
+    }
+}
+
+impl Module for FeedForward {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let inner = relu(&self.inner.forward(x)?)?; // (…, feed-forward)
+        self.outer.forward(&inner) // (…, hidden)
+    }
+}
+
+/// A residual connection, then layer normalisation.
+pub struct AddNorm {
+    norm: LayerNorm,
+    dropout: f64,
+}
+
+impl AddNorm {
+    /// Normalisation over `sizes.hidden` features.
+    pub fn new(sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+        Ok(Self { norm: LayerNorm::new(sizes.hidden, vb)?, dropout: sizes.dropout })
+    }
+
+    /// The norm of `x` plus what a layer, given `x`, made of it, `y`; both `(batch, steps, hidden)`.
+    pub fn forward(&self, x: &Tensor, y: &Tensor, training: Training) -> Result<Tensor> {
+        self.norm.forward(&add(&dropout(y, self.dropout, training)?, x)?)
+    }
+}
+
+/// Attention of a sequence to itself, then the feed-forward net.
+pub struct EncoderBlock {
+    attention: MultiHeadAttention,
+    norm1: AddNorm,
+    feed_forward: FeedForward,
+    norm2: AddNorm,
+}
+
+impl EncoderBlock {
+    /// A block of these sizes.
+    pub fn new(sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+        let &Sizes { hidden, heads, dropout, .. } = sizes;
+        Ok(Self {
+            attention: MultiHeadAttention::new(hidden, heads, dropout, &vb.pp("attention"))?,
+            norm1: AddNorm::new(sizes, &vb.pp("norm1"))?,
+            feed_forward: FeedForward::new(sizes, &vb.pp("feed_forward"))?,
+            norm2: AddNorm::new(sizes, &vb.pp("norm2"))?,
+        })
+    }
+
+    /// `(batch, steps, hidden)` to the same shape, and the attention weights `(batch, heads, steps, steps)`.
+    pub fn forward(&self, x: &Tensor, valid_lens: &Tensor, mut training: Training) -> Result<(Tensor, Tensor)> {
+        let (y, weights) = self.attention.forward(x, x, x, Some(valid_lens), training.as_deref_mut())?;
+        let x = self.norm1.forward(x, &y, training.as_deref_mut())?;
+        Ok((self.norm2.forward(&x, &self.feed_forward.forward(&x)?, training)?, weights))
+    }
+}
+
+/// Embedded tokens, scaled so that the positions do not drown them: `(batch, steps)` to `(batch, steps, hidden)`.
+fn embed(embedding: &Embedding, tokens: &Tensor, hidden: usize) -> Result<Tensor> {
+    embedding.forward(tokens)? * (hidden as f64).sqrt()
+}
+
+/// Embedded tokens with their positions, through the blocks.
+pub struct TransformerEncoder {
+    hidden: usize,
+    embedding: Embedding,
+    positions: PositionalEncoding,
+    blocks: Vec<EncoderBlock>,
+}
+
+impl TransformerEncoder {
+    /// An encoder of `vocabulary` tokens.
+    pub fn new(vocabulary: usize, sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+        let block = |i: usize| EncoderBlock::new(sizes, &vb.pp(format!("block{}", i + 1)));
+        Ok(Self {
+            hidden: sizes.hidden,
+            embedding: Embedding::new(vocabulary, sizes.hidden, &vb.pp("embedding"))?,
+            positions: PositionalEncoding::new(sizes.hidden, sizes.max_len, sizes.dropout, vb.device())?,
+            blocks: (0..sizes.layers).map(block).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Like [`Encoder::forward`], with the attention weights of each block, `(batch, heads, steps, steps)`.
+    pub fn forward_with_weights(
+        &self,
+        tokens: &Tensor,
+        valid_lens: &Tensor,
+        mut training: Training,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        let x = embed(&self.embedding, tokens, self.hidden)?; // (batch, steps, hidden)
+        let mut x = self.positions.forward(&x, 0, training.as_deref_mut())?;
+        let mut all = Vec::with_capacity(self.blocks.len());
+        for block in &self.blocks {
+            let weights;
+            (x, weights) = block.forward(&x, valid_lens, training.as_deref_mut())?;
+            all.push(weights.detach());
+        }
+        Ok((x, all))
+    }
+}
+
+impl Encoder for TransformerEncoder {
+    /// `(batch, steps, hidden)`
+    type Output = Tensor;
+
+    fn forward(&self, tokens: &Tensor, valid_lens: &Tensor, training: Training) -> Result<Tensor> {
+        Ok(self.forward_with_weights(tokens, valid_lens, training)?.0)
+    }
+}
+
+/// Attention to the tokens so far, attention to the source, then the feed-forward net.
+pub struct DecoderBlock {
+    self_attention: MultiHeadAttention,
+    norm1: AddNorm,
+    source_attention: MultiHeadAttention,
+    norm2: AddNorm,
+    feed_forward: FeedForward,
+    norm3: AddNorm,
+}
+
+/// What a block of the decoder keeps from token to token.
+#[derive(Debug, Clone)]
+pub struct BlockState {
+    /// Keys and values of the source, which never change.
+    source: KeysValues,
+    /// Keys and values of the tokens so far.
+    seen: Option<KeysValues>,
+    /// The weights of the last call: over the tokens so far, and over the source, `(batch, heads, steps, keys)` each.
+    weights: Option<(Tensor, Tensor)>,
+}
+
+impl DecoderBlock {
+    /// A block of these sizes.
+    pub fn new(sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+        let attention = |name| MultiHeadAttention::new(sizes.hidden, sizes.heads, sizes.dropout, &vb.pp(name));
+        Ok(Self {
+            self_attention: attention("self_attention")?,
+            norm1: AddNorm::new(sizes, &vb.pp("norm1"))?,
+            source_attention: attention("source_attention")?,
+            norm2: AddNorm::new(sizes, &vb.pp("norm2"))?,
+            feed_forward: FeedForward::new(sizes, &vb.pp("feed_forward"))?,
+            norm3: AddNorm::new(sizes, &vb.pp("norm3"))?,
+        })
+    }
+
+    /// The state before the first token; `encoded` is `(batch, source steps, hidden)`.
+    pub fn init_state(&self, encoded: &Tensor) -> Result<BlockState> {
+        Ok(BlockState { source: self.source_attention.project(encoded, encoded)?, seen: None, weights: None })
+    }
+
+    /// `(batch, steps, hidden)` to the same shape. `lens` `(batch, steps)` tells how many of the tokens so far each step
+    /// may see, `source_lens` `(batch)` how many of the source count.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        state: &mut BlockState,
+        (lens, source_lens): (&Tensor, &Tensor),
+        mut training: Training,
+    ) -> Result<Tensor> {
+        let new = self.self_attention.project(x, x)?;
+        let seen = match &state.seen {
+            Some(seen) => seen.join(&new)?, // (batch, heads, past steps + steps, hidden / heads)
+            None => new,
+        };
+        let (y, self_weights) = self.self_attention.attend(x, &seen, Some(lens), training.as_deref_mut())?;
+        let x = self.norm1.forward(x, &y, training.as_deref_mut())?;
+        let (y, source_weights) =
+            self.source_attention.attend(&x, &state.source, Some(source_lens), training.as_deref_mut())?;
+        let x = self.norm2.forward(&x, &y, training.as_deref_mut())?;
+        state.seen = Some(seen);
+        state.weights = Some((self_weights.detach(), source_weights.detach()));
+        self.norm3.forward(&x, &self.feed_forward.forward(&x)?, training)
+    }
+}
+
+/// Embedded tokens with their positions, through the blocks, to logits.
+pub struct TransformerDecoder {
+    hidden: usize,
+    embedding: Embedding,
+    positions: PositionalEncoding,
+    blocks: Vec<DecoderBlock>,
+    output: Linear,
+}
+
+/// What the decoder carries from token to token.
+#[derive(Debug, Clone)]
+pub struct TransformerState {
+    /// `(batch)`
+    source_lens: Tensor,
+    /// How many tokens it has seen.
+    steps: usize,
+    blocks: Vec<BlockState>,
+}
+
+impl TransformerDecoder {
+    /// A decoder to `vocabulary` tokens.
+    pub fn new(vocabulary: usize, sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+        let block = |i: usize| DecoderBlock::new(sizes, &vb.pp(format!("block{}", i + 1)));
+        Ok(Self {
+            hidden: sizes.hidden,
+            embedding: Embedding::new(vocabulary, sizes.hidden, &vb.pp("embedding"))?,
+            positions: PositionalEncoding::new(sizes.hidden, sizes.max_len, sizes.dropout, vb.device())?,
+            blocks: (0..sizes.layers).map(block).collect::<Result<_>>()?,
+            output: Linear::new(sizes.hidden, vocabulary, &vb.pp("output"))?,
+        })
+    }
+}
+
+impl Decoder for TransformerDecoder {
+    type Encoded = Tensor;
+    type State = TransformerState;
+
+    fn init_state(&self, encoded: Tensor, valid_lens: &Tensor) -> Result<TransformerState> {
+        let blocks = self.blocks.iter().map(|block| block.init_state(&encoded)).collect::<Result<_>>()?;
+        Ok(TransformerState { source_lens: valid_lens.clone(), steps: 0, blocks })
+    }
+
+    fn forward(&self, tokens: &Tensor, state: &mut TransformerState, mut training: Training) -> Result<Tensor> {
+        let (batch, steps) = tokens.dims2()?;
+        let first = state.steps;
+        // A token sees those before it and itself: training cannot look at the token that it has to predict.
+        let lens = Tensor::arange(first as u32 + 1, (first + steps) as u32 + 1, tokens.device())?; // (steps)
+        let lens = lens.expand((batch, steps))?.contiguous()?; // (batch, steps)
+        let x = embed(&self.embedding, tokens, self.hidden)?; // (batch, steps, hidden)
+        let mut x = self.positions.forward(&x, first, training.as_deref_mut())?;
+        for (block, block_state) in self.blocks.iter().zip(&mut state.blocks) {
+            x = block.forward(&x, block_state, (&lens, &state.source_lens), training.as_deref_mut())?;
+        }
+        state.steps += steps;
+        self.output.forward(&x) // (batch, steps, vocabulary)
+    }
+
+    /// For each block the weights over the tokens so far, then for each block those over the source.
+    fn attention_weights(&self, state: &TransformerState) -> Vec<Tensor> {
+        let weights = || state.blocks.iter().filter_map(|block| block.weights.as_ref());
+        weights().map(|(own, _)| own.clone()).chain(weights().map(|(_, source)| source.clone())).collect()
+    }
+}
