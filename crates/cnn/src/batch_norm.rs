@@ -8,7 +8,10 @@
 use candle_core::bail;
 use d2l::nn::{AvgPool2d, BatchNorm, Conv2d, Flatten, Init, Linear, Sequential, VarBuilder};
 use d2l::notebook::positive;
-use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, mean_keepdim, sigmoid};
+use d2l::ops::{
+    BatchNormConfig, Conv2dConfig, Pool2dConfig, broadcast_add, broadcast_div, broadcast_mul, broadcast_sub,
+    mean_keepdim, sigmoid,
+};
 use d2l::prelude::*;
 use d2l::random::Purpose;
 
@@ -48,8 +51,8 @@ fn axes(x: &Tensor) -> Result<Vec<usize>> {
 
 /// `(x − mean) / √(var + eps)`, scaled by `gamma` and shifted by `beta`; all four broadcast over `x`.
 fn normalize(x: &Tensor, [mean, var, gamma, beta]: [&Tensor; 4], eps: f64) -> Result<Tensor> {
-    let x_hat = x.broadcast_sub(mean)?.broadcast_div(&(var + eps)?.sqrt()?)?;
-    x_hat.broadcast_mul(gamma)?.broadcast_add(beta)
+    let x_hat = broadcast_div(&broadcast_sub(x, mean)?, &(var + eps)?.sqrt()?)?;
+    broadcast_add(&broadcast_mul(&x_hat, gamma)?, beta)
 }
 
 /// Batch normalisation from scratch, of `(batch, features)` or `(batch, channels, h, w)`.
@@ -103,7 +106,7 @@ impl ModuleT for BatchNormScratch {
         }
         let axes = axes(x)?;
         let mean = mean_keepdim(x, axes.clone())?; // (1, channels, 1, 1)
-        let var = mean_keepdim(&x.broadcast_sub(&mean)?.sqr()?, axes)?;
+        let var = mean_keepdim(&broadcast_sub(x, &mean)?.sqr()?, axes)?;
         Self::follow(&self.moving_mean, &mean)?;
         Self::follow(&self.moving_var, &var)?;
         normalize(x, [&mean, &var, &self.gamma, &self.beta], Self::EPS)
