@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::bench::weave_page;
+use crate::book::unmapped_names;
 use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::links::broken_links;
@@ -26,6 +27,7 @@ pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Resu
         }
         problems.extend(recorded_targets(workspace, chapter)?);
     }
+    problems.extend(unmapped_names(workspace)?);
     problems.extend(broken_links(workspace)?);
     Ok(problems)
 }

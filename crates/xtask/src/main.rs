@@ -1,6 +1,7 @@
 //! The workspace's one entrance for everything that is not a section: records runs, weaves pages and checks them.
 
 mod bench;
+mod book;
 mod cells;
 mod chapters;
 mod check;
@@ -103,6 +104,23 @@ enum Command {
         #[arg(long, conflicts_with = "workloads")]
         record: bool,
     },
+    /// Build the pages as a site that needs no network to read.
+    ///
+    /// Formulas are typeset, every piece of code leads to its lines, and the documentation of `d2l` and of the chapters
+    /// is part of the site. Fails with a list if a link leads nowhere.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask book\n  \
+        cargo xtask book --no-docs --out ~/book\n\n\
+        The first build compiles mdBook, about a minute on two cores, and the documentation reads every dependency, some \
+        minutes; later ones take seconds.")]
+    Book {
+        /// The folder for the site [default: target/book]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Leave out the documentation, and the links to it and to the sources.
+        #[arg(long)]
+        no_docs: bool,
+    },
     /// Check pages, sources, recorded results against their targets, and links.
     #[command(after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --run linear-nets")]
     Check {
@@ -159,6 +177,9 @@ fn start(arguments: Arguments) -> Result<bool> {
             let (rounds, steps, threads) = (usize::from(rounds), steps.map(usize::from), usize::from(threads));
             bench::bench(&workspace, &bench::Options { workloads, rounds, steps, threads, python, json, record })?;
             if record { conclude(&bench::weave_page(&workspace, Mode::Write)?) } else { Ok(true) }
+        }
+        Command::Book { out, no_docs } => {
+            book::book(&workspace, &book::Options { out, docs: !no_docs }).map(|()| true)
         }
         Command::Check { chapter, run, allow_sample } => {
             let chosen = workspace.select(chapter.as_deref())?;

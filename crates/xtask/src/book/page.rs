@@ -1,0 +1,143 @@
+//! A section's page as the site shows it: its facts on top, the place of each piece of code, the items it uses.
+
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+
+use super::items::{Item, source_url};
+use crate::cells::Source;
+use crate::chapters::Section;
+use crate::pages::{Block, Content};
+use crate::run::{Data, Run};
+
+/// The sets that `Notebook` hands out, by the method that does.
+const DATA: [(&str, &str); 4] = [
+    ("fashion_mnist", "Fashion-MNIST, 31 MB"),
+    ("house_prices", "House prices of Ames, 0.9 MB"),
+    ("time_machine", "The Time Machine, 0.2 MB"),
+    ("fra_eng", "English and French sentences, 3.4 MB"),
+];
+
+/// What the site adds to a section's page.
+#[derive(Debug)]
+pub struct Page<'a> {
+    pub section: &'a Section,
+    pub source: &'a Source,
+    pub run: Option<&'a Run>,
+    /// The items of `d2l` in its source.
+    pub used: &'a [&'a Item],
+    /// The folder of the documentation as seen from the page, if the site has it.
+    pub docs: Option<&'a str>,
+}
+
+impl Page<'_> {
+    /// The page's Markdown with the additions, from its text and the pairs of markers in it.
+    pub fn decorate(&self, text: &str, blocks: &[Block]) -> Result<String> {
+        let mut out = String::with_capacity(text.len() * 2);
+        let mut copied = 0;
+        for block in blocks {
+            out += &text[copied..block.body.start];
+            let body = &text[block.body.clone()];
+            match &block.content {
+                // The command stands in the facts on top.
+                Content::Run => out += body.split_once("\n```\n").map_or(body, |(_, rest)| rest),
+                Content::Code(title) => out += &self.located(body, self.source.cell(title).map(|cell| cell.lines)),
+                Content::Item(name) => out += &self.located(body, self.source.item_lines(name)),
+                Content::Output(_) => out += &output(body),
+                Content::Bench => out += body,
+            }
+            copied = block.body.end;
+        }
+        out += &text[copied..];
+        let Some((title, rest)) = out.split_once('\n').filter(|(title, _)| title.starts_with("# ")) else {
+            bail!("the page of {} does not start with a title: write `# 3.6 Title` on its first line", self.section.name);
+        };
+        Ok(format!("{title}\n\n{}\n{rest}\n{}", self.facts(), self.items()))
+    }
+
+    fn facts(&self) -> String {
+        let Section { chapter, name, .. } = self.section;
+        let (number, _) = self.source.heading.clone().unwrap_or_default();
+        let mut facts = vec![("Section", format!("{number} of the book"))];
+        facts.push(("Run", format!("<code>cargo run --release -p {chapter} -- {name}</code>")));
+        if let Some(run) = self.run {
+            facts.push(("Takes", format!("{} on two cores", duration(run.seconds))));
+        }
+        facts.push(("Data", self.data()));
+        if let Some(docs) = self.docs {
+            let crate_name = chapter.replace('-', "_");
+            let file = format!("{}.rs", self.section.module);
+            let source = source_url(chapter, &file, 1, 1);
+            let source = source.trim_end_matches("#1");
+            facts.push((
+                "Source",
+                format!(
+                    "<a href=\"{docs}/{source}\">crates/{chapter}/src/{file}</a>, \
+                     <a href=\"{docs}/{crate_name}/{}/index.html\">its documentation</a>",
+                    self.section.module
+                ),
+            ));
+        }
+        let rows: Vec<String> =
+            facts.iter().map(|(name, fact)| format!("<div><dt>{name}</dt><dd>{fact}</dd></div>")).collect();
+        format!("<dl class=\"facts\">\n{}\n</dl>\n", rows.join("\n"))
+    }
+
+    fn data(&self) -> String {
+        let path = |item: &&&Item, method: &str| item.path == format!("d2l::notebook::Notebook::{method}");
+        let uses = |method: &str| self.used.iter().any(|item| path(&item, method));
+        let sets: Vec<&str> = DATA.iter().filter(|(method, _)| uses(method)).map(|(_, set)| *set).collect();
+        match (sets.is_empty(), self.run.map(|run| run.data)) {
+            (false, _) => sets.join("; "),
+            (true, Some(Data::None) | None) => "none to fetch".to_owned(),
+            (true, Some(_)) => "fetched where the code says so".to_owned(),
+        }
+    }
+
+    /// Code with a link to its lines in the source.
+    fn located(&self, body: &str, lines: Option<(usize, usize)>) -> String {
+        let (Some(docs), Some((first, last))) = (self.docs, lines) else { return body.to_owned() };
+        let file = format!("{}.rs", self.section.module);
+        let url = source_url(&self.section.chapter, &file, first, last);
+        let shown = if first == last { format!("line {first}") } else { format!("lines {first} to {last}") };
+        format!("{body}\n<p class=\"source\"><a href=\"{docs}/{url}\">{file}, {shown}</a></p>\n\n")
+    }
+
+    fn items(&self) -> String {
+        let Some(docs) = self.docs.filter(|_| !self.used.is_empty()) else { return String::new() };
+        let mut text = "\n## From d2l\n\nWhat this section uses of the shared crate, with its documentation.\n\n".to_owned();
+        let mut links = Vec::new();
+        for item in self.used {
+            let shown = item.path.strip_prefix("d2l::").unwrap_or(&item.path);
+            links.push(format!("[`{shown}`]({docs}/{})", item.url));
+        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "<div class=\"used\">\n\n{}\n\n</div>", links.join("\n"));
+        text
+    }
+}
+
+/// An output's text is marked as such, so that it looks other than code.
+fn output(body: &str) -> String {
+    if body.trim().is_empty() { body.to_owned() } else { format!("\n<div class=\"output\">\n\n{body}\n</div>\n\n") }
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        ..2.0 => "a second or two".to_owned(),
+        ..90.0 => format!("about {seconds:.0} s"),
+        _ => format!("about {:.0} minutes", (seconds / 60.0).max(2.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_as_people_say_them() {
+        assert_eq!(duration(0.1), "a second or two");
+        assert_eq!(duration(11.4), "about 11 s");
+        assert_eq!(duration(682.0), "about 11 minutes");
+    }
+}
