@@ -55,8 +55,15 @@ impl mdbook_preprocessor::Preprocessor for Formulas {
     }
 
     fn run(&self, _: &mdbook_preprocessor::PreprocessorContext, mut book: Book) -> Result<Book> {
-        book.for_each_chapter_mut(|chapter| chapter.content = math::mark(&chapter.content));
-        Ok(book)
+        let mut outcome = Ok(());
+        book.for_each_chapter_mut(|chapter| match math::mark(&chapter.content) {
+            Ok(marked) => chapter.content = marked,
+            Err(error) => {
+                let page = chapter.source_path.as_deref().unwrap_or(Path::new("a page")).display();
+                outcome = Err(error.context(page.to_string()));
+            }
+        });
+        outcome.map(|()| book)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use katex::{KatexContext, Settings, render_to_string};
 use pulldown_cmark::{Event, Options, Parser};
 
@@ -14,7 +14,11 @@ const DISPLAY: &str = "<span class=\"formula display\">";
 const END: &str = "</span>";
 
 /// Puts a span around each formula of a page.
-pub fn mark(markdown: &str) -> String {
+///
+/// # Errors
+/// A pair of dollar signs is left that opens or closes no formula: Markdown has read what is in between as its own, as
+/// it does a line that begins with `+`.
+pub fn mark(markdown: &str) -> Result<String> {
     let options =
         Options::ENABLE_MATH | Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
     let mut out = String::with_capacity(markdown.len() * 2);
@@ -23,6 +27,13 @@ pub fn mark(markdown: &str) -> String {
         let (start, formula) = match event {
             Event::InlineMath(formula) => (INLINE, formula),
             Event::DisplayMath(formula) => (DISPLAY, formula),
+            Event::Text(text) if text.contains("$$") => {
+                let line = markdown[..range.start].matches('\n').count() + 1;
+                bail!(
+                    "line {line}: the formula {text} does not end in its paragraph: let no line of it begin with +, - or a \
+                     number"
+                );
+            }
             _ => continue,
         };
         out += &markdown[copied..range.start];
@@ -32,7 +43,7 @@ pub fn mark(markdown: &str) -> String {
         copied = range.end;
     }
     out += &markdown[copied..];
-    out
+    Ok(out)
 }
 
 /// Every sign that Markdown or HTML could read as its own becomes a character reference.
@@ -94,15 +105,21 @@ mod tests {
 
     #[test]
     fn formulas_become_spans_and_code_stays() {
-        let marked = mark("a $x_1*y$ `$no$` b\n\n```sh\necho $HOME $x$\n```\n\n$$\na \\\\ b\n$$\n");
+        let marked = mark("a $x_1*y$ `$no$` b\n\n```sh\necho $HOME $x$\n```\n\n$$\na \\\\ b\n$$\n").unwrap();
         assert!(marked.contains("a <span class=\"formula\">x&#95;1&#42;y</span> `$no$` b"), "{marked}");
         assert!(marked.contains("echo $HOME $x$"), "{marked}");
         assert!(marked.contains("<span class=\"formula display\"> a &#92;&#92; b </span>"), "{marked}");
     }
 
     #[test]
+    fn a_formula_that_markdown_cuts_is_an_error() {
+        let error = mark("x\n\n$$a\n+ b$$\n").unwrap_err().to_string();
+        assert!(error.starts_with("line 3: the formula $$a"), "{error}");
+    }
+
+    #[test]
     fn a_formula_in_a_table_stays_in_its_cell() {
-        let marked = mark("| a | b |\n| --- | --- |\n| $x_1$ | $y$ |\n");
+        let marked = mark("| a | b |\n| --- | --- |\n| $x_1$ | $y$ |\n").unwrap();
         assert!(marked.contains("| <span class=\"formula\">x&#95;1</span> | <span class=\"formula\">y</span> |"), "{marked}");
     }
 

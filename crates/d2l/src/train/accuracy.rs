@@ -23,6 +23,7 @@ pub fn count_correct(scores: &Tensor, labels: &Tensor) -> candle_core::Result<f6
 ///
 /// # Errors
 /// What the net or the loader gives.
+#[doc(alias = "evaluate_accuracy_gpu")]
 pub fn evaluate_accuracy<D: Dataset>(net: &impl ModuleT, loader: &mut Loader<D>) -> Result<f64> {
     let mut sums = Accumulator::<2>::new(); // correct predictions, predictions
     for batch in loader.epoch() {

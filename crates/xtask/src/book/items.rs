@@ -31,6 +31,11 @@ impl Item {
     pub fn name(&self) -> &str {
         self.path.rsplit("::").next().unwrap_or(&self.path)
     }
+
+    /// Whether it is a part of another item: a method, a variant, a field.
+    pub fn is_part(&self) -> bool {
+        self.url.contains('#')
+    }
 }
 
 /// The items of several crates, by path.
@@ -46,8 +51,7 @@ pub struct Index {
 struct Module {
     file: PathBuf,
     items: Vec<Found>,
-    /// Parts of a type by the name of the type, which may stand in another module.
-    parts: Vec<(String, Found)>,
+    parts: Vec<Part>,
     uses: Vec<Use>,
     children: BTreeMap<String, (bool, Module)>,
 }
@@ -64,6 +68,15 @@ struct Found {
     /// Of a type alias, the type that carries its methods.
     target: Option<String>,
     parts: Vec<Found>,
+}
+
+/// A method or an associated constant, which may stand in another module than its type.
+#[derive(Debug, Clone)]
+struct Part {
+    of_type: String,
+    /// Whether only one type of the crate has that name.
+    is_only: bool,
+    found: Found,
 }
 
 #[derive(Debug)]
@@ -86,7 +99,12 @@ impl Index {
             let mut macros = Vec::new();
             root.take_macros(&mut macros);
             root.items.extend(macros);
-            let parts = root.all_parts();
+            let mut parts = Vec::new();
+            let mut types = Vec::new();
+            root.collect(&mut parts, &mut types);
+            for part in &mut parts {
+                part.is_only = types.iter().filter(|name| **name == part.of_type).count() == 1;
+            }
             index.add_module(&root, &root, &[crate_name], &parts);
         }
         Ok(index)
@@ -101,7 +119,7 @@ impl Index {
         self.items.values()
     }
 
-    fn add_module(&mut self, root: &Module, module: &Module, path: &[String], parts: &[(PathBuf, String, Found)]) {
+    fn add_module(&mut self, root: &Module, module: &Module, path: &[String], parts: &[Part]) {
         for found in &module.items {
             self.add(found, path, parts);
         }
@@ -129,17 +147,14 @@ impl Index {
         }
     }
 
-    fn add(&mut self, found: &Found, module: &[String], parts: &[(PathBuf, String, Found)]) {
+    fn add(&mut self, found: &Found, module: &[String], parts: &[Part]) {
         let page = format!("{}/{}.{}.html", module.join("/"), found.kind, found.name);
         let path = format!("{}::{}", module.join("::"), found.name);
         let of_type = found.target.as_ref().unwrap_or(&found.name);
-        // A type's methods stand beside it, or, where no type of that file has the name, wherever they are.
-        let beside = parts.iter().filter(|(file, name, _)| file == &found.file && name == of_type);
-        let mut own: Vec<&Found> = beside.map(|(.., part)| part).collect();
-        if own.is_empty() {
-            own = parts.iter().filter(|(_, name, _)| name == of_type).map(|(.., part)| part).collect();
-        }
-        for part in own.into_iter().chain(&found.parts) {
+        // A type's methods stand beside it, or in another file where no other type has its name.
+        let is_own = |part: &&Part| &part.of_type == of_type && (part.found.file == found.file || part.is_only);
+        let own = parts.iter().filter(is_own).map(|part| &part.found);
+        for part in own.chain(&found.parts) {
             let item = part.item(format!("{path}::{}", part.name), format!("{page}#{}.{}", part.kind, part.name));
             self.items.entry(item.path.clone()).or_insert(item);
         }
@@ -148,6 +163,10 @@ impl Index {
 }
 
 impl Found {
+    fn is_type(&self) -> bool {
+        ["enum", "struct", "trait"].contains(&self.kind)
+    }
+
     fn item(&self, path: String, url: String) -> Item {
         Item {
             path,
@@ -261,7 +280,8 @@ impl Module {
                 _ => continue,
             };
             if is_public(vis) && !is_hidden(attrs) {
-                self.parts.push((of_type.clone(), self.entry(ident, kind, attrs)));
+                let found = self.entry(ident, kind, attrs);
+                self.parts.push(Part { of_type: of_type.clone(), is_only: false, found });
             }
         }
     }
@@ -284,9 +304,11 @@ impl Module {
         self.children.values_mut().for_each(|(_, child)| child.take_macros(macros));
     }
 
-    fn all_parts(&self) -> Vec<(PathBuf, String, Found)> {
-        let own = self.parts.iter().map(|(of_type, part)| (self.file.clone(), of_type.clone(), part.clone()));
-        own.chain(self.children.values().flat_map(|(_, child)| child.all_parts())).collect()
+    /// The parts of types, and the names of types, of this module and those in it.
+    fn collect(&self, parts: &mut Vec<Part>, types: &mut Vec<String>) {
+        parts.extend(self.parts.iter().cloned());
+        types.extend(self.items.iter().filter(|found| found.is_type()).map(|found| found.name.clone()));
+        self.children.values().for_each(|(_, child)| child.collect(parts, types));
     }
 
     /// The module that holds what a `use` in the module `here` names, and whether all of it is public.
@@ -407,4 +429,77 @@ pub fn documented_crates(workspace: &Workspace) -> Result<Vec<String>> {
     names.extend(workspace.chapters()?.into_iter().map(|chapter| chapter.name));
     names.retain(|name| fs::exists(workspace.crate_dir(name).join("src/lib.rs")).unwrap_or(false));
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+
+    const LIB: &str = "
+pub mod open;
+mod closed;
+pub use closed::{Kept, made as make};
+pub use open::Shown;
+mod inner { pub struct Gone; }
+#[macro_export]
+macro_rules! say { () => {} }
+#[cfg(test)]
+mod tests { pub fn no() {} }
+";
+    const OPEN: &str = "
+/// Shows. And more.
+///
+/// A paragraph.
+#[doc(alias = \"show\")]
+pub struct Shown { pub field: u8, hidden: u8 }
+impl Shown {
+    #[doc(alias = \"go\")]
+    pub fn run(&self) {}
+    fn private() {}
+}
+pub type Alias = Shown;
+pub trait Acts { fn act(&self); fn again(&self) {} }
+pub enum Kind { First }
+#[doc(hidden)]
+pub fn secret() {}
+";
+    const CLOSED: &str = "pub struct Kept;\npub fn made() {}\npub fn unused() {}\nimpl super::open::Shown { pub fn far() {} }\n";
+
+    #[test]
+    fn public_items_stand_where_rustdoc_puts_them() {
+        let fixture = Fixture::new();
+        fixture.write("crates/my-crate/src/lib.rs", LIB);
+        fixture.write("crates/my-crate/src/open.rs", OPEN);
+        fixture.write("crates/my-crate/src/closed/mod.rs", CLOSED);
+        let index = Index::read(&fixture.workspace, &["my-crate"]).unwrap();
+        let urls: Vec<(&str, &str)> = index.items().map(|item| (item.path.as_str(), item.url.as_str())).collect();
+        let wanted = [
+            ("my_crate::Kept", "my_crate/struct.Kept.html"),
+            ("my_crate::make", "my_crate/fn.make.html"),
+            ("my_crate::open::Acts", "my_crate/open/trait.Acts.html"),
+            ("my_crate::open::Acts::act", "my_crate/open/trait.Acts.html#tymethod.act"),
+            ("my_crate::open::Acts::again", "my_crate/open/trait.Acts.html#method.again"),
+            ("my_crate::open::Alias", "my_crate/open/type.Alias.html"),
+            ("my_crate::open::Alias::far", "my_crate/open/type.Alias.html#method.far"),
+            ("my_crate::open::Alias::run", "my_crate/open/type.Alias.html#method.run"),
+            ("my_crate::open::Kind", "my_crate/open/enum.Kind.html"),
+            ("my_crate::open::Kind::First", "my_crate/open/enum.Kind.html#variant.First"),
+            ("my_crate::open::Shown", "my_crate/open/struct.Shown.html"),
+            ("my_crate::open::Shown::far", "my_crate/open/struct.Shown.html#method.far"),
+            ("my_crate::open::Shown::field", "my_crate/open/struct.Shown.html#structfield.field"),
+            ("my_crate::open::Shown::run", "my_crate/open/struct.Shown.html#method.run"),
+            ("my_crate::say", "my_crate/macro.say.html"),
+        ];
+        assert_eq!(urls, wanted);
+        let shown = index.get("my_crate::Shown").unwrap();
+        assert_eq!((shown.path.as_str(), shown.summary.as_str()), ("my_crate::open::Shown", "Shows."));
+        assert_eq!((shown.aliases[0].as_str(), shown.line), ("show", 6));
+    }
+
+    #[test]
+    fn lines_of_a_source() {
+        assert_eq!(source_url("my-crate", "a.rs", 3, 3), "src/my_crate/a.rs.html#3");
+        assert_eq!(source_url("d2l", "a/b.rs", 3, 9), "src/d2l/a/b.rs.html#3-9");
+    }
 }

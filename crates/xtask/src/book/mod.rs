@@ -3,6 +3,7 @@
 //! What needs the sources of the sections is done here; what needs mdBook and a typesetter of formulas is a crate of its
 //! own, so that every other command of this tool builds in seconds.
 
+mod front;
 mod gallery;
 mod items;
 mod names;
@@ -114,9 +115,13 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
     let names = names::page(&names::saved_names(workspace)?, &chapters, &index, docs.then_some("doc"))?;
     fs::write(src.join("names.md"), names)?;
 
-    let mut summary = read(&src.join("SUMMARY.md"))?;
-    summary.truncate(summary.trim_end().len());
-    summary += "\n- [Figures](figures.md)\n- [The book's names](names.md)\n";
+    // The site's first page is its own; what stands there on GitHub is the second.
+    let summary = read(&src.join("SUMMARY.md"))?;
+    let about = read(&src.join("README.md"))?;
+    fs::write(src.join("about.md"), about.replace("(SUMMARY.md)", "(index.html)"))?;
+    fs::write(src.join("README.md"), front::page(&read(&workspace.root.join("book/front.md"))?, &summary, &recorded)?)?;
+    let summary = summary.replace("(README.md)", "(about.md)").replacen("# Summary\n", "# Summary\n\n[Start](README.md)\n", 1);
+    let summary = format!("{}\n- [Figures](figures.md)\n- [The book's names](names.md)\n", summary.trim_end());
     fs::write(src.join("SUMMARY.md"), summary)?;
     Ok(())
 }

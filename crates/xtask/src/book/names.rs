@@ -63,8 +63,7 @@ fn items_of<'a>(name: &SavedName, index: &'a Index) -> Vec<&'a Item> {
         index.items().filter(|item| item.aliases.iter().any(|alias| alias == name.searched())).collect();
     if by_alias.is_empty() {
         // Not a part of a type: `Chart::plot` is not the book's `plot`.
-        let is_part = |item: &Item| item.url.contains('#');
-        index.items().filter(|item| item.name() == name.searched() && !is_part(item)).collect()
+        index.items().filter(|item| item.name() == name.searched() && !item.is_part()).collect()
     } else {
         by_alias
     }

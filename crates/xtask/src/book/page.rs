@@ -1,5 +1,6 @@
 //! A section's page as the site shows it: its facts on top, the place of each piece of code, the items it uses.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
@@ -103,16 +104,27 @@ impl Page<'_> {
         format!("{body}\n<p class=\"source\"><a href=\"{docs}/{url}\">{file}, {shown}</a></p>\n\n")
     }
 
+    /// The items of `d2l`, a line for each of its modules: types with the methods that are called on them.
     fn items(&self) -> String {
         let Some(docs) = self.docs.filter(|_| !self.used.is_empty()) else { return String::new() };
-        let mut text = "\n## From d2l\n\nWhat this section uses of the shared crate, with its documentation.\n\n".to_owned();
-        let mut links = Vec::new();
-        for item in self.used {
-            let shown = item.path.strip_prefix("d2l::").unwrap_or(&item.path);
-            links.push(format!("[`{shown}`]({docs}/{})", item.url));
+        let mut text = "\n## From d2l\n\nWhat this section uses of the shared crate:\n\n".to_owned();
+        let link = |item: &Item| format!("[`{}`]({docs}/{})", item.name(), item.url);
+        let mut modules: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for item in self.used.iter().filter(|item| !item.is_part()) {
+            let module = item.path.rsplit_once("::").map_or("", |(module, _)| module);
+            let calls = self.used.iter().filter(|part| {
+                part.is_part()
+                    && part.path.strip_prefix(&item.path).is_some_and(|rest| rest.starts_with("::"))
+                    && part.url.contains("method.")
+            });
+            let calls: Vec<String> = calls.map(|part| link(part)).collect();
+            let calls = if calls.is_empty() { String::new() } else { format!(" ({})", calls.join(", ")) };
+            modules.entry(module).or_default().push(link(item) + &calls);
         }
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "<div class=\"used\">\n\n{}\n\n</div>", links.join("\n"));
+        for (module, items) in modules {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "- `{module}`: {}", items.join(", "));
+        }
         text
     }
 }
@@ -122,7 +134,8 @@ fn output(body: &str) -> String {
     if body.trim().is_empty() { body.to_owned() } else { format!("\n<div class=\"output\">\n\n{body}\n</div>\n\n") }
 }
 
-fn duration(seconds: f64) -> String {
+/// A time as people say it.
+pub fn duration(seconds: f64) -> String {
     match seconds {
         ..2.0 => "a second or two".to_owned(),
         ..90.0 => format!("about {seconds:.0} s"),

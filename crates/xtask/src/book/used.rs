@@ -87,8 +87,34 @@ impl Visit<'_> for Names<'_> {
 
     fn visit_expr_method_call(&mut self, call: &syn::ExprMethodCall) {
         if matches!(&*call.receiver, syn::Expr::Path(path) if path.path.is_ident("nb")) {
+            self.add("d2l::notebook::Notebook");
             self.add(&format!("d2l::notebook::Notebook::{}", call.method));
         }
         visit::visit_expr_method_call(self, call);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+
+    #[test]
+    fn finds_what_is_imported_named_and_called_and_not_what_tests_use() {
+        let fixture = Fixture::new();
+        fixture.write("crates/d2l/src/lib.rs", "pub mod ops;\npub mod notebook;\npub mod prelude;\n");
+        fixture.write("crates/d2l/src/ops.rs", "pub fn a() {}\npub fn b() {}\npub fn c() {}\npub fn d() {}\npub struct T;\nimpl T { pub fn new() {} }\n");
+        fixture.write("crates/d2l/src/notebook.rs", "pub struct Notebook;\nimpl Notebook { pub fn say(&self) {} }\n");
+        fixture.write("crates/d2l/src/prelude.rs", "pub use candle_core::Tensor;\npub use crate::ops::c;\n");
+        let section = "use d2l::ops::{self, a as first, T};\nuse d2l::prelude::*;\n\
+                       fn run(nb: &N) { first(); ops::b(); vec![c()]; T::new(); nb.say(); other::d(); }\n\
+                       #[cfg(test)]\nmod tests { use d2l::ops::d; fn f() { d2l::ops::d(); } }\n";
+        fixture.write("section.rs", section);
+        let index = Index::read(&fixture.workspace, &["d2l"]).unwrap();
+        let prelude = prelude(&fixture.workspace.root.join("crates/d2l/src/prelude.rs")).unwrap();
+        let found = used(&fixture.workspace.root.join("section.rs"), &index, &prelude).unwrap();
+        let paths: Vec<&str> = found.iter().map(|item| item.path.as_str()).collect();
+        let wanted = ["notebook::Notebook", "notebook::Notebook::say", "ops::T", "ops::T::new", "ops::a", "ops::b", "ops::c"];
+        assert_eq!(paths, wanted.map(|path| format!("d2l::{path}")));
     }
 }
