@@ -122,7 +122,8 @@ for (const [width, height, scheme] of [[1280, 900, 'light'], [390, 844, 'dark']]
     for (const [words, wanted] of [['softmax scratch', 'softmax-regression-scratch'], ['train_ch3', 'names'], ['beam', 'beam-search']]) {
         await page.goto(base + 'index.html');
         await page.keyboard.press('/');
-        await page.locator('#mdbook-searchbar').fill(words);
+        // The index is fetched when the search opens; keys are what the search listens to.
+        await page.locator('#mdbook-searchbar:not([disabled])').pressSequentially(words, { delay: 50 });
         const hit = page.locator(`#mdbook-searchresults a[href*="${wanted}"]`).first();
         await hit.waitFor({ timeout: 10000 }).catch(() => problem(`“${words}” does not find ${wanted}`));
         if (shots && words === 'beam') await page.screenshot({ path: join(shots, `search-${width}-${scheme}.png`) });

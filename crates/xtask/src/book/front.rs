@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 
 use super::gallery::Recorded;
-use super::page::duration;
+use super::page::{QUICK, duration};
 
 /// The prose of `front.md`, then the sections as `SUMMARY.md` orders them, a table a chapter.
 pub fn page(prose: &str, summary: &str, sections: &[Recorded<'_>]) -> Result<String> {
@@ -16,7 +16,8 @@ pub fn page(prose: &str, summary: &str, sections: &[Recorded<'_>]) -> Result<Str
         } else if let Some((title, target)) = line.strip_prefix("- [").and_then(|rest| rest.split_once("](")) {
             let target = target.trim_start_matches("./").trim_end_matches(')');
             let recorded = sections.iter().find(|section| target == format!("{}/{}.md", section.chapter, section.name));
-            let takes = recorded.map_or_else(String::new, |section| format!(" · {}", duration(section.run.seconds)));
+            let takes = recorded.filter(|section| section.run.seconds >= QUICK);
+            let takes = takes.map_or_else(String::new, |section| format!(" · {}", duration(section.run.seconds)));
             writeln!(text, "- [{title}]({target}){takes}")?;
         }
     }

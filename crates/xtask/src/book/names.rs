@@ -30,6 +30,10 @@ impl SavedName {
         self.file.rsplit('/').next().unwrap_or(&self.file)
     }
 
+    fn folder(&self) -> &str {
+        self.file.split('/').next().unwrap_or(&self.file)
+    }
+
     /// Names of the TensorFlow edition alone stand for how that library works.
     fn is_wanted(&self) -> bool {
         self.editions.contains(['P', 'M'])
@@ -102,10 +106,11 @@ pub fn page(names: &[SavedName], chapters: &[Chapter], index: &Index, docs: Opti
     let (here, missing): (Vec<_>, Vec<_>) = wanted.partition(|name| section_of(name, chapters).is_some());
     let mut last = "";
     for name in here {
-        if name.file != last {
-            let (chapter, section) = section_of(name, chapters).context("the name's section is here")?;
-            write!(text, "\n## [{section}]({chapter}/{section}.md)\n\n| the book | here | what it is |\n| --- | --- | --- |\n")?;
-            last = &name.file;
+        let (chapter, section) = section_of(name, chapters).context("the name's section is here")?;
+        if name.folder() != last {
+            last = name.folder();
+            let rule = "| the book | here | what it is | section |\n| --- | --- | --- | --- |";
+            write!(text, "\n## {}\n\n{rule}\n", last.trim_start_matches("chapter_").replace('-', " "))?;
         }
         let items = items_of(name, index);
         let link = |item: &&Item| match docs {
@@ -114,7 +119,8 @@ pub fn page(names: &[SavedName], chapters: &[Chapter], index: &Index, docs: Opti
         };
         let links: Vec<String> = items.iter().map(link).collect();
         let summary = items.first().map_or(String::new(), |item| plain(&item.summary));
-        writeln!(text, "| `{}` | {} | {summary} |", name.name, links.join("<br>"))?;
+        let section = format!("[{section}]({chapter}/{section}.md)");
+        writeln!(text, "| `{}` | {} | {summary} | {section} |", name.name, links.join("<br>"))?;
     }
     if !missing.is_empty() {
         text += "\n## Not here yet\n\nNames of sections that have not been written in Rust.\n\n| section | names |\n| --- | --- |\n";
@@ -175,8 +181,8 @@ mod tests {
         let index = Index::read(&fixture.workspace, &["demo"]).unwrap();
         let chapters = fixture.workspace.chapters().unwrap();
         let page = page(&saved_names(&fixture.workspace).unwrap(), &chapters, &index, Some("doc")).unwrap();
-        let row = "| `twice` | [`demo::first::twice`](doc/demo/first/fn.twice.html) | Doubles `x`. |";
-        assert!(page.contains("## [first](demo/first.md)") && page.contains(row), "{page}");
+        let row = "| `twice` | [`demo::first::twice`](doc/demo/first/fn.twice.html) | Doubles `x`. | [first](demo/first.md) |";
+        assert!(page.contains("## x\n") && page.contains(row), "{page}");
         assert!(page.contains("| far | `later` |") && !page.contains("OnlyT"), "{page}");
     }
 

@@ -19,6 +19,9 @@ const DATA: [(&str, &str); 4] = [
     ("fra_eng", "English and French sentences, 3.4 MB"),
 ];
 
+/// A run that takes fewer seconds needs no word about its time.
+pub const QUICK: f64 = 2.0;
+
 /// What the site adds to a section's page.
 #[derive(Debug)]
 pub struct Page<'a> {
@@ -137,7 +140,7 @@ fn output(body: &str) -> String {
 /// A time as people say it.
 pub fn duration(seconds: f64) -> String {
     match seconds {
-        ..2.0 => "a second or two".to_owned(),
+        ..QUICK => "a second or two".to_owned(),
         ..90.0 => format!("about {seconds:.0} s"),
         _ => format!("about {:.0} minutes", (seconds / 60.0).max(2.0)),
     }
