@@ -27,8 +27,10 @@ pub fn mark(markdown: &str) -> Result<String> {
         let (start, formula) = match event {
             Event::InlineMath(formula) => (INLINE, formula),
             Event::DisplayMath(formula) => (DISPLAY, formula),
-            Event::Text(text) if text.contains("$$") => {
+            // A dollar sign that opens nothing is a text of its own; the next one follows it.
+            Event::Text(_) if markdown[range.start..].starts_with("$$") || markdown[range.clone()].contains("$$") => {
                 let line = markdown[..range.start].matches('\n').count() + 1;
+                let text = markdown[range.start..].lines().next().unwrap_or_default();
                 bail!(
                     "line {line}: the formula {text} does not end in its paragraph: let no line of it begin with +, - or a \
                      number"

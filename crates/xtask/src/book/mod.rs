@@ -191,3 +191,60 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn this_workspace() -> Workspace {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        Workspace { root: root.canonicalize().unwrap() }
+    }
+
+    #[test]
+    fn the_pages_of_this_workspace_become_a_site() {
+        let workspace = this_workspace();
+        let folder = tempfile::tempdir().unwrap();
+        let (sources, out) = (folder.path().join("sources"), folder.path().join("out"));
+        lay_out(&workspace, &sources, false).unwrap();
+        // It fails where a link or an anchor leads nowhere, or a page loads something from a network.
+        site::build(&sources, &out, None).unwrap();
+        for section in workspace.chapters().unwrap().iter().flat_map(|chapter| &chapter.sections) {
+            let page = read(&out.join(&section.chapter).join(format!("{}.html", section.name))).unwrap();
+            let command = format!("cargo run --release -p {} -- {}", section.chapter, section.name);
+            assert!(page.contains(&command), "{} lacks its command", section.name);
+            assert!(page.contains("<dt>Data</dt>") && page.contains("<dt>Section</dt>"), "{}", section.name);
+            assert!(!page.contains("class=\"formula"), "{} has a formula that is not typeset", section.name);
+        }
+        let page = read(&out.join("linear-nets/softmax-regression.html")).unwrap();
+        assert!(page.contains("class=\"katex\""));
+        assert!(read(&out.join("figures.html")).unwrap().contains("linear-nets/softmax-regression-scratch/training-curve.svg"));
+        assert!(read(&out.join("searchindex.js")).unwrap().contains("Fashion-MNIST"));
+    }
+
+    #[test]
+    fn the_pages_lead_to_the_documentation_and_to_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        lay_out(&this_workspace(), folder.path(), true).unwrap();
+        let page = read(&folder.path().join("src/linear-nets/softmax-regression-scratch.md")).unwrap();
+        assert!(page.contains("../doc/src/linear_nets/softmax_regression_scratch.rs.html#"), "{page}");
+        assert!(page.contains("[`train_classifier`](../doc/d2l/train/fn.train_classifier.html)"), "{page}");
+        assert!(page.contains("[`fashion_mnist`](../doc/d2l/notebook/struct.Notebook.html#method.fashion_mnist)"), "{page}");
+    }
+
+    #[test]
+    fn links_out_of_the_pages_lead_to_sources() {
+        let text = "See [a](../crates/my-crate/src/x/y.rs), [b](c.md).";
+        assert_eq!(outward_links(text, Some("doc")), "See [a](doc/src/my_crate/x/y.rs.html), [b](c.md).");
+        assert_eq!(outward_links(text, None), "See a, [b](c.md).");
+    }
+
+    #[test]
+    fn a_folder_with_something_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "").unwrap();
+        let options = Options { out: Some(folder.path().to_owned()), docs: false };
+        let error = book(&this_workspace(), &options).unwrap_err().to_string();
+        assert!(error.contains("holds something else"), "{error}");
+    }
+}

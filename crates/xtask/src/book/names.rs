@@ -99,7 +99,7 @@ fn section_of<'a>(name: &SavedName, chapters: &'a [Chapter]) -> Option<(&'a str,
 /// The page that maps every name. `docs` is the folder of the documentation, seen from the page, if there is one.
 pub fn page(names: &[SavedName], chapters: &[Chapter], index: &Index, docs: Option<&str>) -> Result<String> {
     let mut text = "# The book's names\n\nWhat the book marks `#@save` for later sections, and the Rust item that does \
-                    that work here. The documentation of each item carries the book's name as an alias, so that a \
+                    that work here. A name leads to the section that introduces it. The documentation of each item carries the book's name as an alias, so that a \
                     search for it there finds the item too.\n"
         .to_owned();
     let wanted = names.iter().filter(|name| name.is_wanted());
@@ -109,8 +109,10 @@ pub fn page(names: &[SavedName], chapters: &[Chapter], index: &Index, docs: Opti
         let (chapter, section) = section_of(name, chapters).context("the name's section is here")?;
         if name.folder() != last {
             last = name.folder();
-            let rule = "| the book | here | what it is | section |\n| --- | --- | --- | --- |";
-            write!(text, "\n## {}\n\n{rule}\n", last.trim_start_matches("chapter_").replace('-', " "))?;
+            let title = last.trim_start_matches("chapter_").replace('-', " ");
+            let (first, rest) = title.split_at(title.len().min(1));
+            let head = "| the book | here | what it is |\n| --- | --- | --- |";
+            write!(text, "\n## {}{rest}\n\n{head}\n", first.to_uppercase())?;
         }
         let items = items_of(name, index);
         let link = |item: &&Item| match docs {
@@ -119,8 +121,8 @@ pub fn page(names: &[SavedName], chapters: &[Chapter], index: &Index, docs: Opti
         };
         let links: Vec<String> = items.iter().map(link).collect();
         let summary = items.first().map_or(String::new(), |item| plain(&item.summary));
-        let section = format!("[{section}]({chapter}/{section}.md)");
-        writeln!(text, "| `{}` | {} | {summary} | {section} |", name.name, links.join("<br>"))?;
+        let in_book = format!("[`{}`]({chapter}/{section}.md)", name.name);
+        writeln!(text, "| {in_book} | {} | {summary} |", links.join("<br>"))?;
     }
     if !missing.is_empty() {
         text += "\n## Not here yet\n\nNames of sections that have not been written in Rust.\n\n| section | names |\n| --- | --- |\n";
@@ -181,8 +183,8 @@ mod tests {
         let index = Index::read(&fixture.workspace, &["demo"]).unwrap();
         let chapters = fixture.workspace.chapters().unwrap();
         let page = page(&saved_names(&fixture.workspace).unwrap(), &chapters, &index, Some("doc")).unwrap();
-        let row = "| `twice` | [`demo::first::twice`](doc/demo/first/fn.twice.html) | Doubles `x`. | [first](demo/first.md) |";
-        assert!(page.contains("## x\n") && page.contains(row), "{page}");
+        let row = "| [`twice`](demo/first.md) | [`demo::first::twice`](doc/demo/first/fn.twice.html) | Doubles `x`. |";
+        assert!(page.contains("## X\n") && page.contains(row), "{page}");
         assert!(page.contains("| far | `later` |") && !page.contains("OnlyT"), "{page}");
     }
 
