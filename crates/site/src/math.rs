@@ -122,7 +122,10 @@ mod tests {
     #[test]
     fn a_formula_in_a_table_stays_in_its_cell() {
         let marked = mark("| a | b |\n| --- | --- |\n| $x_1$ | $y$ |\n").unwrap();
-        assert!(marked.contains("| <span class=\"formula\">x&#95;1</span> | <span class=\"formula\">y</span> |"), "{marked}");
+        assert!(
+            marked.contains("| <span class=\"formula\">x&#95;1</span> | <span class=\"formula\">y</span> |"),
+            "{marked}"
+        );
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub fn page(sections: &[Recorded<'_>]) -> Result<String> {
     for sections in sections.chunk_by(|a, b| chapter(a) == chapter(b)) {
         let figures: Vec<_> = sections
             .iter()
-            .flat_map(|section| section.run.cells.iter().flat_map(|cell| &cell.figures).map(move |figure| (section, figure)))
+            .flat_map(|section| {
+                section.run.cells.iter().flat_map(|cell| &cell.figures).map(move |figure| (section, figure))
+            })
             .collect();
         if figures.is_empty() {
             continue;

@@ -216,7 +216,9 @@ impl Module {
                         match places.iter().find(|place| place.is_file()) {
                             Some(place) => Self::read(workspace, place, &folder)?,
                             None if has_path(&child.attrs) => continue,
-                            None => bail!("{}: module {name} has no file: write {}", file.display(), places[0].display()),
+                            None => {
+                                bail!("{}: module {name} has no file: write {}", file.display(), places[0].display())
+                            }
                         }
                     };
                     module.children.insert(name, (is_public(&child.vis), read));
@@ -464,7 +466,8 @@ pub enum Kind { First }
 #[doc(hidden)]
 pub fn secret() {}
 ";
-    const CLOSED: &str = "pub struct Kept;\npub fn made() {}\npub fn unused() {}\nimpl super::open::Shown { pub fn far() {} }\n";
+    const CLOSED: &str =
+        "pub struct Kept;\npub fn made() {}\npub fn unused() {}\nimpl super::open::Shown { pub fn far() {} }\n";
 
     #[test]
     fn public_items_stand_where_rustdoc_puts_them() {

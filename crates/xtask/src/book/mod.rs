@@ -97,7 +97,10 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
         })?;
         let used = used::used(&workspace.source_path(section), &index, &prelude)?;
         let page = Page { section, source: &source, run: run.as_ref(), used: &used, docs: docs.then_some("../doc") };
-        fs::write(src.join(workspace.page_path(section).strip_prefix(workspace.pages_dir())?), page.decorate(&text, &blocks)?)?;
+        fs::write(
+            src.join(workspace.page_path(section).strip_prefix(workspace.pages_dir())?),
+            page.decorate(&text, &blocks)?,
+        )?;
         if let Some(run) = run {
             let (number, title) = source.heading.unwrap_or_default();
             recorded.push((format!("{number} {title}"), section, run));
@@ -105,7 +108,12 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
     }
     let recorded: Vec<Recorded<'_>> = recorded
         .iter()
-        .map(|(title, section, run)| Recorded { title: title.clone(), chapter: &section.chapter, name: &section.name, run })
+        .map(|(title, section, run)| Recorded {
+            title: title.clone(),
+            chapter: &section.chapter,
+            name: &section.name,
+            run,
+        })
         .collect();
     fs::write(src.join("figures.md"), gallery::page(&recorded)?)?;
     let performance = src.join("performance.md");
@@ -120,7 +128,8 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
     let about = read(&src.join("README.md"))?;
     fs::write(src.join("about.md"), about.replace("(SUMMARY.md)", "(index.html)"))?;
     fs::write(src.join("README.md"), front::page(&read(&workspace.root.join("book/front.md"))?, &summary, &recorded)?)?;
-    let summary = summary.replace("(README.md)", "(about.md)").replacen("# Summary\n", "# Summary\n\n[Start](README.md)\n", 1);
+    let summary =
+        summary.replace("(README.md)", "(about.md)").replacen("# Summary\n", "# Summary\n\n[Start](README.md)\n", 1);
     let summary = format!("{}\n- [Figures](figures.md)\n- [The book's names](names.md)\n", summary.trim_end());
     fs::write(src.join("SUMMARY.md"), summary)?;
     Ok(())
@@ -218,7 +227,11 @@ mod tests {
         }
         let page = read(&out.join("linear-nets/softmax-regression.html")).unwrap();
         assert!(page.contains("class=\"katex\""));
-        assert!(read(&out.join("figures.html")).unwrap().contains("linear-nets/softmax-regression-scratch/training-curve.svg"));
+        assert!(
+            read(&out.join("figures.html"))
+                .unwrap()
+                .contains("linear-nets/softmax-regression-scratch/training-curve.svg")
+        );
         assert!(read(&out.join("searchindex.js")).unwrap().contains("Fashion-MNIST"));
     }
 
@@ -229,7 +242,10 @@ mod tests {
         let page = read(&folder.path().join("src/linear-nets/softmax-regression-scratch.md")).unwrap();
         assert!(page.contains("../doc/src/linear_nets/softmax_regression_scratch.rs.html#"), "{page}");
         assert!(page.contains("[`train_classifier`](../doc/d2l/train/fn.train_classifier.html)"), "{page}");
-        assert!(page.contains("[`fashion_mnist`](../doc/d2l/notebook/struct.Notebook.html#method.fashion_mnist)"), "{page}");
+        assert!(
+            page.contains("[`fashion_mnist`](../doc/d2l/notebook/struct.Notebook.html#method.fashion_mnist)"),
+            "{page}"
+        );
     }
 
     #[test]

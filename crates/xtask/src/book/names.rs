@@ -165,7 +165,9 @@ mod tests {
         let fixture = fixture();
         assert_eq!(problems(&fixture).len(), 1);
         assert!(problems(&fixture)[0].starts_with("book/saved-names.tsv:2: twice of first has no Rust item"));
-        fixture.edit("crates/demo/src/first.rs", |text| text.replace("pub fn double", "#[doc(alias = \"twice\")]\npub fn double"));
+        fixture.edit("crates/demo/src/first.rs", |text| {
+            text.replace("pub fn double", "#[doc(alias = \"twice\")]\npub fn double")
+        });
         assert_eq!(problems(&fixture), Vec::<String>::new());
     }
 

@@ -54,7 +54,10 @@ impl Page<'_> {
         }
         out += &text[copied..];
         let Some((title, rest)) = out.split_once('\n').filter(|(title, _)| title.starts_with("# ")) else {
-            bail!("the page of {} does not start with a title: write `# 3.6 Title` on its first line", self.section.name);
+            bail!(
+                "the page of {} does not start with a title: write `# 3.6 Title` on its first line",
+                self.section.name
+            );
         };
         Ok(format!("{title}\n\n{}\n{rest}\n{}", self.facts(), self.items()))
     }

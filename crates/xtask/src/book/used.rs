@@ -61,7 +61,9 @@ impl Visit<'_> for Names<'_> {
     fn visit_path(&mut self, path: &syn::Path) {
         let parts: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         let full = match self.imported.get(&parts[0]) {
-            Some(start) => std::iter::once(start.clone()).chain(parts[1..].iter().cloned()).collect::<Vec<_>>().join("::"),
+            Some(start) => {
+                std::iter::once(start.clone()).chain(parts[1..].iter().cloned()).collect::<Vec<_>>().join("::")
+            }
             None => parts.join("::"),
         };
         if full.starts_with("d2l::") {
@@ -103,7 +105,10 @@ mod tests {
     fn finds_what_is_imported_named_and_called_and_not_what_tests_use() {
         let fixture = Fixture::new();
         fixture.write("crates/d2l/src/lib.rs", "pub mod ops;\npub mod notebook;\npub mod prelude;\n");
-        fixture.write("crates/d2l/src/ops.rs", "pub fn a() {}\npub fn b() {}\npub fn c() {}\npub fn d() {}\npub struct T;\nimpl T { pub fn new() {} }\n");
+        fixture.write(
+            "crates/d2l/src/ops.rs",
+            "pub fn a() {}\npub fn b() {}\npub fn c() {}\npub fn d() {}\npub struct T;\nimpl T { pub fn new() {} }\n",
+        );
         fixture.write("crates/d2l/src/notebook.rs", "pub struct Notebook;\nimpl Notebook { pub fn say(&self) {} }\n");
         fixture.write("crates/d2l/src/prelude.rs", "pub use candle_core::Tensor;\npub use crate::ops::c;\n");
         let section = "use d2l::ops::{self, a as first, T};\nuse d2l::prelude::*;\n\
@@ -114,7 +119,8 @@ mod tests {
         let prelude = prelude(&fixture.workspace.root.join("crates/d2l/src/prelude.rs")).unwrap();
         let found = used(&fixture.workspace.root.join("section.rs"), &index, &prelude).unwrap();
         let paths: Vec<&str> = found.iter().map(|item| item.path.as_str()).collect();
-        let wanted = ["notebook::Notebook", "notebook::Notebook::say", "ops::T", "ops::T::new", "ops::a", "ops::b", "ops::c"];
+        let wanted =
+            ["notebook::Notebook", "notebook::Notebook::say", "ops::T", "ops::T::new", "ops::a", "ops::b", "ops::c"];
         assert_eq!(paths, wanted.map(|path| format!("d2l::{path}")));
     }
 }
