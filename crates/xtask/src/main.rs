@@ -156,7 +156,7 @@ enum Command {
         chapter: String,
         /// The section's name: small letters, digits and hyphens.
         name: String,
-        /// Its number in the book [default: one more than that of the section before]
+        /// Its number in the book [default: the next free one after the section before]
         #[arg(long)]
         number: Option<String>,
         /// Its title [default: the name in words]

@@ -13,7 +13,7 @@ use crate::chapters::{Chapter, Section, Workspace, read};
 pub struct NewSection {
     /// As on the command line: `my-section`.
     pub name: String,
-    /// `3.8`; one more than that of the section before if not given.
+    /// `3.8`; the next free one after that of the section before if not given.
     pub number: Option<String>,
     /// The name in words if not given.
     pub title: Option<String>,
@@ -108,7 +108,9 @@ fn number(workspace: &Workspace, chapter: &Chapter, before: &Section, given: Opt
             let before = taken.iter().find(|(_, name)| *name == before.name);
             let next = before.and_then(|(number, _)| {
                 let (chapter, last) = number.rsplit_once('.')?;
-                Some(format!("{chapter}.{}", last.parse::<u32>().ok()? + 1))
+                let last: u32 = last.parse().ok()?;
+                let mut later = (last + 1..).map(|last| format!("{chapter}.{last}"));
+                later.find(|next| taken.iter().all(|(other, _)| other != next))
             });
             next.context("the section before has no number: give one with --number")?
         }
@@ -253,11 +255,10 @@ mod tests {
     #[test]
     fn a_new_section_passes_the_checks_once_it_is_recorded() {
         let fixture = Fixture::new();
-        fixture.write("README.md", "| [3.1 First](notebooks-md/demo/first.md) | … | … | 1 |\n");
         let (section, files) = lay_out(&fixture, &new("a-third-one")).unwrap();
         assert_eq!(files.len(), 5);
         let readme = fixture.read("README.md");
-        assert!(readme.contains("\n| [3.2 A third one](notebooks-md/demo/a-third-one.md) |"), "{readme}");
+        assert!(readme.contains("\n| [3.3 A third one](notebooks-md/demo/a-third-one.md) |"), "{readme}");
         let chapters = fixture.workspace.chapters().unwrap();
         let order: Vec<&str> = chapters[0].sections.iter().map(|section| section.name.as_str()).collect();
         assert_eq!(order, ["second-thing", "first", "a-third-one"]);
@@ -276,7 +277,6 @@ mod tests {
     #[test]
     fn the_module_stands_in_order_and_the_table_where_asked() {
         let fixture = Fixture::new();
-        fixture.write("README.md", "(notebooks-md/demo/second-thing.md)\n");
         let new = NewSection { number: Some("3.7".into()), after: Some("second-thing".into()), ..new("middle") };
         lay_out(&fixture, &new).unwrap();
         let lib = fixture.read("crates/demo/src/lib.rs");

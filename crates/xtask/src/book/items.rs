@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::chapters::{Workspace, parse, read};
 
@@ -213,13 +213,9 @@ impl Module {
                         Self::from_items(workspace, file, &folder, items)?
                     } else {
                         let places = [children.join(format!("{name}.rs")), folder.join("mod.rs")];
-                        match places.iter().find(|place| place.is_file()) {
-                            Some(place) => Self::read(workspace, place, &folder)?,
-                            None if has_path(&child.attrs) => continue,
-                            None => {
-                                bail!("{}: module {name} has no file: write {}", file.display(), places[0].display())
-                            }
-                        }
+                        // A module without a file does not compile, and `weave` tells so where it is a section's.
+                        let Some(place) = places.iter().find(|place| place.is_file()) else { continue };
+                        Self::read(workspace, place, &folder)?
                     };
                     module.children.insert(name, (is_public(&child.vis), read));
                 }
@@ -368,10 +364,6 @@ fn is_test(attrs: &[syn::Attribute]) -> bool {
     attrs.iter().any(|attribute| {
         attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Ident>().is_ok_and(|name| name == "test")
     })
-}
-
-fn has_path(attrs: &[syn::Attribute]) -> bool {
-    attrs.iter().any(|attribute| attribute.path().is_ident("path"))
 }
 
 fn is_hidden(attrs: &[syn::Attribute]) -> bool {
