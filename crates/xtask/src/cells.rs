@@ -29,12 +29,15 @@ pub struct Cell {
     pub title: String,
     /// Counted from 1, of the `nb.cell` call.
     pub line: usize,
+    /// The first and the last line of the code.
+    pub lines: (usize, usize),
     pub code: String,
 }
 
 #[derive(Debug)]
 struct Item {
     name: String,
+    lines: (usize, usize),
     code: String,
 }
 
@@ -56,7 +59,8 @@ impl Source {
             if is_test_module(item) {
                 source.has_tests = true;
             } else if let Some(name) = item_name(item, text) {
-                source.items.push(Item { name, code: dedent(&text[whole_lines(text, item.span().byte_range())]) });
+                let range = whole_lines(text, item.span().byte_range());
+                source.items.push(Item { name, lines: lines(text, &range), code: dedent(&text[range]) });
             }
             if let syn::Item::Fn(function) = item
                 && function.sig.ident == "run"
@@ -74,6 +78,11 @@ impl Source {
     /// The text of a top-level item with its doc comment and attributes: `softmax`, `Config`, `impl Module for Net`.
     pub fn item(&self, name: &str) -> Option<&str> {
         self.items.iter().find(|item| item.name == name).map(|item| item.code.as_str())
+    }
+
+    /// The first and the last line of a top-level item.
+    pub fn item_lines(&self, name: &str) -> Option<(usize, usize)> {
+        self.items.iter().find(|item| item.name == name).map(|item| item.lines)
     }
 
     pub fn item_names(&self) -> impl Iterator<Item = &str> {
@@ -140,10 +149,9 @@ fn cells(path: &Path, text: &str, run: &syn::Block) -> Result<Vec<Cell>> {
 
     let end = end_of_code(run);
     let ends = opened.iter().skip(1).map(|(_, call, _)| call.start).chain([end]);
-    let cell = |((title, call, line), end): (&(String, Range<usize>, usize), usize)| Cell {
-        title: title.clone(),
-        line: *line,
-        code: dedent(&text[call.end..end.max(call.end)]),
+    let cell = |((title, call, line), end): (&(String, Range<usize>, usize), usize)| {
+        let range = call.end..end.max(call.end);
+        Cell { title: title.clone(), line: *line, lines: lines(text, &range), code: dedent(&text[range]) }
     };
     Ok(opened.iter().zip(ends).map(cell).collect())
 }
@@ -202,6 +210,15 @@ fn whole_lines(text: &str, range: Range<usize>) -> Range<usize> {
     let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
     let end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at);
     start..end
+}
+
+/// The lines of a range, counted from 1, blank ones at both ends left out.
+fn lines(text: &str, range: &Range<usize>) -> (usize, usize) {
+    let code = &text[range.clone()];
+    let start = range.start + (code.len() - code.trim_start().len());
+    let end = range.start + code.trim_end().len();
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    (line(start), line(end.max(start)))
 }
 
 /// Drops blank lines at both ends, spaces at line ends, and from each line as much indentation as the first one has.
@@ -265,6 +282,8 @@ mod tests {}
         assert_eq!(source.cells.len(), 2);
         assert_eq!(source.cells[0].line, 20);
         let first = source.cell("The \"first\" one").unwrap();
+        assert_eq!(first.lines, (22, 25));
+        assert_eq!(source.item_lines("TWO"), Some((4, 5)));
         assert_eq!(first.code, "// why\nfor i in 0..2 {\n    nb.print(i)?; // (2)\n}");
         assert_eq!(source.cell("Last").unwrap().code, "let x = \"Ünïcode\";\nnb.print(x)?;");
         assert_eq!(source.heading, Some(("3.6".into(), "Softmax from scratch".into())));

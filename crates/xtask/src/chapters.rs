@@ -53,6 +53,13 @@ impl Workspace {
         self.pages_dir().join(&section.chapter).join(format!("{}.md", section.name))
     }
 
+    /// The module and the item that `module::item` names, if the section's chapter has such a module.
+    pub fn item_elsewhere<'a>(&self, section: &Section, name: &'a str) -> Option<(&'a str, &'a str)> {
+        let (module, item) = name.split_once("::")?;
+        let file = self.crate_dir(&section.chapter).join("src").join(format!("{module}.rs"));
+        file.is_file().then_some((module, item))
+    }
+
     /// The folder beside the page with the recorded `run.json` and its figures.
     pub fn record_dir(&self, section: &Section) -> PathBuf {
         self.pages_dir().join(&section.chapter).join(&section.name)

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::bench;
+use crate::book::unmapped_names;
 use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::links::broken_links;
@@ -28,8 +29,24 @@ pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Resu
         }
         problems.extend(recorded_targets(workspace, chapter)?);
     }
+    problems.extend(unlisted(workspace, chosen)?);
+    problems.extend(unmapped_names(workspace)?);
     problems.extend(broken_links(workspace)?);
     Ok(problems)
+}
+
+/// Sections that the README's table does not have.
+fn unlisted(workspace: &Workspace, chapters: &[Chapter]) -> Result<Vec<Problem>> {
+    let path = workspace.root.join("README.md");
+    let text = if path.is_file() { read(&path)? } else { String::new() };
+    let sections = chapters.iter().flat_map(|chapter| &chapter.sections);
+    let row = |section: &Section| format!("(notebooks-md/{}/{}.md)", section.chapter, section.name);
+    let missing = sections.filter(|section| !text.contains(&row(section)));
+    let problem = |section: &Section| {
+        let message = format!("section {} has no row in the table: add one with {}", section.name, row(section));
+        Problem::file(workspace.relative(&path), message)
+    };
+    Ok(missing.map(problem).collect())
 }
 
 /// What every section's source must have.
@@ -204,6 +221,20 @@ mod tests {
         let fixture = recorded();
         fs::remove_file(fixture.workspace.root.join("crates/demo/src/second_thing.rs")).unwrap();
         one_problem(&fixture, "`section!(second_thing)` has no such module");
+    }
+
+    #[test]
+    fn the_readme_lists_every_section() {
+        let fixture = recorded();
+        fixture.edit("README.md", |text| text.replace("demo/first.md", "demo/second-thing.md"));
+        one_problem(&fixture, "README.md: section first has no row in the table");
+    }
+
+    #[test]
+    fn the_books_names_have_items() {
+        let fixture = recorded();
+        fixture.edit("book/saved-names.tsv", |text| text.replace("double", "halve"));
+        one_problem(&fixture, "saved-names.tsv:1: halve of first has no Rust item");
     }
 
     #[test]

@@ -63,6 +63,9 @@ impl Fixture {
         fixture.write("crates/demo/targets.json", r#"{"first": {"train_loss": {"max": 0.445}}}"#);
         fixture.write("notebooks-md/demo/first.md", PAGE);
         fixture.write("notebooks-md/demo/second-thing.md", "# Second\n<!-- code: One -->\n<!-- /code -->\n");
+        let rows = ["first", "second-thing"].map(|name| format!("| [x](notebooks-md/demo/{name}.md) | … | … | 1 |\n"));
+        fixture.write("README.md", &rows.concat());
+        fixture.write("book/saved-names.tsv", "chapter_demo/first\tPMT\tfn\tdouble\n");
         fixture.write("notebooks-md/SUMMARY.md", "- [First](demo/first.md)\n- [Second](./demo/second-thing.md)\n");
         fixture
     }

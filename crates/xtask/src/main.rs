@@ -1,16 +1,28 @@
 //! The workspace's one entrance for everything that is not a section: records runs, weaves pages and checks them.
 
 mod bench;
+mod book;
 mod cells;
 mod chapters;
 mod check;
+mod data;
+mod doctor;
 // The same file that the sections' runner uses, so that there is one definition; a dependency on `d2l` would make this
 // tool compile candle.
 #[path = "../../d2l/src/notebook/fingerprint.rs"]
 mod fingerprint;
 #[cfg(test)]
 mod fixture;
+// What the hub knows of each set, for the same reason.
+#[path = "../../d2l/src/data/hub"]
+mod hub {
+    #[allow(dead_code)] // fetching and verifying need all of it, and are d2l's
+    pub mod dataset;
+    #[allow(dead_code)]
+    pub mod registry;
+}
 mod links;
+mod new_section;
 mod pages;
 mod parity;
 mod record;
@@ -27,6 +39,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use chapters::{Section, Workspace};
+use new_section::NewSection;
 use record::Options;
 use report::{Problem, is_closed_pipe, say};
 use run::ReleaseBinary;
@@ -104,6 +117,59 @@ enum Command {
         #[arg(long, conflicts_with = "workloads")]
         record: bool,
     },
+    /// Build the pages as a site that needs no network to read.
+    ///
+    /// Formulas are typeset, every piece of code leads to its lines, and the documentation of `d2l` and of the chapters
+    /// is part of the site. Fails with a list if a link leads nowhere.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask book\n  \
+        cargo xtask book --no-docs --out ~/book\n\n\
+        The first build compiles mdBook, about a minute on two cores, and the documentation reads every dependency, some \
+        minutes; later ones take seconds.")]
+    Book {
+        /// The folder for the site [default: target/book]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Leave out the documentation, and the links to it and to the sources.
+        #[arg(long)]
+        no_docs: bool,
+    },
+    /// Tell what will work on this machine, and what to do about what will not.
+    #[command(after_help = "Examples:\n  cargo xtask doctor\n  D2L_MIRROR=/media/stick/data cargo xtask doctor")]
+    Doctor,
+    /// List, fetch, verify or remove the data sets.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask data list\n  \
+        cargo xtask data get time_machine fra-eng\n  \
+        cargo xtask data verify\n  \
+        cargo xtask data clean ptb\n\n\
+        data/README.md tells where each set comes from, its licence, and about mirrors and other folders.")]
+    Data {
+        #[command(subcommand)]
+        action: DataAction,
+    },
+    /// Lay out a section that passes the checks: module, table, page, summary, README; then record its first run.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask new-section linear-nets ridge-regression\n  \
+        cargo xtask new-section cnn alexnet --number 7.1 --title \"AlexNet\" --after lenet")]
+    NewSection {
+        /// The chapter, as its crate is named.
+        chapter: String,
+        /// The section's name: small letters, digits and hyphens.
+        name: String,
+        /// Its number in the book [default: the next free one after the section before]
+        #[arg(long)]
+        number: Option<String>,
+        /// Its title [default: the name in words]
+        #[arg(long)]
+        title: Option<String>,
+        /// The section that it follows [default: the chapter's last]
+        #[arg(long, value_name = "SECTION")]
+        after: Option<String>,
+        /// Do not build the chapter and record a run; the check then asks for one.
+        #[arg(long)]
+        no_record: bool,
+    },
     /// Check pages, sources, recorded results against their targets, and links.
     #[command(after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --run linear-nets")]
     Check {
@@ -115,6 +181,36 @@ enum Command {
         /// Let a section pass that has only a sample of its data, and so cannot be held against its targets.
         #[arg(long, requires = "run")]
         allow_sample: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum DataAction {
+    /// List the sets, their sizes, and which are here.
+    #[command(after_help = "Examples:\n  cargo xtask data list")]
+    List,
+    /// Fetch sets that are not here; all of them if none is named.
+    #[command(after_help = "Examples:\n  cargo xtask data get\n  cargo xtask data get time_machine fra-eng\n\n\
+        The first time this compiles `d2l` in release mode, some minutes, which the chapters need too.")]
+    Get {
+        /// Only these sets.
+        names: Vec<String>,
+    },
+    /// Hash what is here against what was published.
+    #[command(after_help = "Examples:\n  cargo xtask data verify\n  cargo xtask data verify ptb")]
+    Verify {
+        /// Only these sets.
+        names: Vec<String>,
+    },
+    /// Remove sets from the cache, with what was unpacked of them.
+    #[command(after_help = "Examples:\n  cargo xtask data clean ptb\n  cargo xtask data clean --all")]
+    Clean {
+        /// These sets.
+        #[arg(required_unless_present = "all")]
+        names: Vec<String>,
+        /// Every set.
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
     },
 }
 
@@ -163,6 +259,31 @@ fn start(arguments: Arguments) -> Result<bool> {
             let (rounds, steps, threads) = (usize::from(rounds), steps.map(usize::from), usize::from(threads));
             bench::bench(&workspace, &bench::Options { workloads, rounds, steps, threads, python, json, record })?;
             if record { conclude(&bench::weave_page(&workspace, Mode::Write)?) } else { Ok(true) }
+        }
+        Command::Book { out, no_docs } => book::book(&workspace, &book::Options { out, docs: !no_docs }).map(|()| true),
+        Command::Doctor => doctor::doctor(&workspace),
+        Command::Data { action } => match action {
+            DataAction::List => data::list(&data::cache(&workspace)).map(|()| true),
+            DataAction::Get { names } => data::start(&workspace, "get", &names),
+            DataAction::Verify { names } => data::start(&workspace, "verify", &names),
+            DataAction::Clean { names, all: _ } => data::clean(&data::cache(&workspace), &names).map(|()| true),
+        },
+        Command::NewSection { chapter, name, number, title, after, no_record } => {
+            let chapters = workspace.select(Some(&chapter))?;
+            let new = NewSection { name, number, title, after };
+            let (section, files) = new_section::new_section(&workspace, &chapters[0], &new)?;
+            for file in files {
+                say(format!("wrote {}", file.display()))?;
+            }
+            if !no_record {
+                let options = Options { seeds: 3, flags: Vec::new() };
+                let sections = std::slice::from_ref(&section);
+                record::record(&workspace, sections, &options, &mut ReleaseBinary::new(&workspace))?;
+            }
+            let problems =
+                weave::weave(&workspace, &workspace.select(Some(&chapter))?, Some(&section.name), Mode::Write)?;
+            say(new_section::next_steps(&workspace, &section))?;
+            Ok(no_record || problems.is_empty())
         }
         Command::Check { chapter, run, allow_sample } => {
             let chosen = workspace.select(chapter.as_deref())?;

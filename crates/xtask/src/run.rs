@@ -170,10 +170,9 @@ impl<'a> ReleaseBinary<'a> {
     }
 }
 
-/// Builds the binary of a package in release mode; its path.
-pub fn build_release(workspace: &Workspace, package: &str) -> Result<PathBuf> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+/// The cargo that started this program, in the workspace's folder.
+pub fn cargo(workspace: &Workspace) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What cargo told this program about itself would make the build scripts that watch it run again, and what depends
     // on them compile again.
     let own = env::vars_os().map(|(name, _)| name).filter(|name| {
@@ -181,11 +180,16 @@ pub fn build_release(workspace: &Workspace, package: &str) -> Result<PathBuf> {
         name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
     });
     own.for_each(|name| {
-        build.env_remove(name);
+        cargo.env_remove(name);
     });
-    let build = build
+    cargo.current_dir(&workspace.root);
+    cargo
+}
+
+/// Builds the binary of a package in release mode; its path.
+pub fn build_release(workspace: &Workspace, package: &str) -> Result<PathBuf> {
+    let build = cargo(workspace)
         .args(["build", "--release", "--package", package, "--bins", "--message-format=json-render-diagnostics"])
-        .current_dir(&workspace.root)
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo")?;

@@ -217,16 +217,13 @@ impl Weaver<'_> {
 
     /// An item of the section, or as `module::item` one of another module of its chapter.
     fn item(&self, name: &str) -> Result<String, String> {
-        let module = name.split_once("::").map(|(module, item)| {
-            let source = self.workspace.crate_dir(&self.section.chapter).join("src").join(format!("{module}.rs"));
-            (source, item)
-        });
         let unknown = |of: &str, source: &Source, item: &str| {
             let known = suggestion(item, source.item_names());
             format!("{of} has no item `{item}`{known}: name a top-level item of its source")
         };
-        match module.filter(|(path, _)| path.is_file()) {
-            Some((path, item)) => {
+        match self.workspace.item_elsewhere(self.section, name) {
+            Some((module, item)) => {
+                let path = self.workspace.crate_dir(&self.section.chapter).join("src").join(format!("{module}.rs"));
                 let source = Source::read(&path).map_err(|error| format!("{error:#}"))?;
                 let of = self.workspace.relative(&path).display().to_string();
                 source.item(item).map(code).ok_or_else(|| unknown(&of, &source, item))

@@ -34,11 +34,10 @@ use std::{
     time::Duration,
 };
 
-pub use dataset::{Dataset, Hash, PackageFile};
+pub use dataset::{Dataset, Hash, Package, PackageFile};
 pub use error::{Attempt, HubError, SourceError};
 pub use http::HttpSettings;
 pub use mirror::Mirror;
-pub use package::Package;
 pub use registry::{DATA_URL, DATASETS};
 
 use self::{error::Failure, http::Report, part::Part, verify::verify};

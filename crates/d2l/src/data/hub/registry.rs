@@ -3,10 +3,7 @@
 //! Each SHA-256 was computed from bytes that have the book's SHA-1 or, for Fashion-MNIST, its publisher's MD5; where it
 //! is that of another packing, a note says so.
 
-use super::{
-    dataset::{Dataset, Hash, PackageFile},
-    package::Package,
-};
+use super::dataset::{Dataset, Hash, Package, PackageFile};
 
 /// A file of the book's authors, by the scheme to ask for it.
 macro_rules! data_url {

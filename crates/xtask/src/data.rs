@@ -1,0 +1,186 @@
+//! The data sets: what is here, fetching, verifying, removing.
+//!
+//! Listing and removing need only the hub's list; fetching and verifying are `d2l`'s, whose program is built for them.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::chapters::Workspace;
+use crate::hub::dataset::Dataset;
+use crate::hub::registry::DATASETS;
+use crate::report::{say, suggestion};
+use crate::run::cargo;
+
+/// Where the sets are kept: `D2L_DATA_DIR`, or `data/` in the workspace.
+pub fn cache(workspace: &Workspace) -> PathBuf {
+    let set = env::var_os("D2L_DATA_DIR").filter(|value| !value.is_empty());
+    set.map_or_else(|| workspace.root.join("data"), PathBuf::from)
+}
+
+/// Whether a set lies in the cache, as far as its size tells; only `verify` reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Here,
+    /// Another size than any packing of it has.
+    Odd(u64),
+    Missing,
+}
+
+pub fn state(cache: &Path, set: &Dataset) -> State {
+    match fs::metadata(cache.join(set.path)) {
+        Ok(file) if file.len() <= set.max_size() && file.len() >= set.size / 2 => State::Here,
+        Ok(file) => State::Odd(file.len()),
+        Err(_) => State::Missing,
+    }
+}
+
+/// Bytes as people read them.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        1_000_000_000.. => format!("{:.1} GB", bytes as f64 / 1e9),
+        1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.0} kB", (bytes as f64 / 1e3).ceil()),
+    }
+}
+
+/// Lists the sets with their state.
+pub fn list(cache: &Path) -> Result<()> {
+    let width = DATASETS.iter().map(|set| set.name.len()).max().unwrap_or(0);
+    for set in DATASETS {
+        let state = match state(cache, set) {
+            State::Here => "here".to_owned(),
+            State::Odd(bytes) => format!("here, but {}: `cargo xtask data verify {}`", size(bytes), set.name),
+            State::Missing => "–".to_owned(),
+        };
+        say(format!("{:width$}  {:>8}  {state:<5}  {}", set.name, size(set.size), set.path))?;
+    }
+    say(format!("\nin {}; data/README.md tells where each comes from, and its licence", cache.display()))
+}
+
+/// Fails where a name is not in the hub's list.
+pub fn known(names: &[String]) -> Result<()> {
+    for name in names {
+        if !DATASETS.iter().any(|set| set.name == name) {
+            let known = suggestion(name, DATASETS.iter().map(|set| set.name));
+            bail!("there is no data set “{name}”{known}: `cargo xtask data list` has all");
+        }
+    }
+    Ok(())
+}
+
+/// Starts `d2l`'s program for the sets: `get` or `verify`. False if it found something wrong.
+pub fn start(workspace: &Workspace, command: &str, names: &[String]) -> Result<bool> {
+    known(names)?;
+    let status = cargo(workspace)
+        .args(["run", "--release", "--quiet", "--package", "d2l", "--bin", "d2l-data", "--", command])
+        .args(names)
+        .env("D2L_DATA_DIR", cache(workspace))
+        .status()
+        .context("cannot start cargo")?;
+    Ok(status.success())
+}
+
+/// Removes sets from the cache, with what was unpacked of them; all of them where no name is given.
+pub fn clean(cache: &Path, names: &[String]) -> Result<()> {
+    known(names)?;
+    let mut freed = 0;
+    for set in DATASETS.iter().filter(|set| names.is_empty() || names.iter().any(|name| name == set.name)) {
+        let path = cache.join(set.path);
+        let mut gone = vec![path.clone()];
+        gone.extend(beside(&path)?);
+        for path in gone.iter().filter(|path| path.exists()) {
+            let bytes = bytes(path)?;
+            let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+            removed.with_context(|| format!("cannot remove {}", path.display()))?;
+            say(format!("removed {} ({})", path.display(), size(bytes)))?;
+            freed += bytes;
+        }
+    }
+    say(if freed == 0 { "nothing to remove".to_owned() } else { format!("{} freed", size(freed)) })
+}
+
+/// What the hub makes beside a file: the folder of an unpacked archive, and what an interrupted download left.
+fn beside(path: &Path) -> Result<Vec<PathBuf>> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let name = name.to_string_lossy();
+    let unpacked = [".tar.gz", ".tgz", ".tar", ".zip"].iter().find_map(|ending| name.strip_suffix(ending));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let entry = entry?;
+        let other = entry.file_name().to_string_lossy().into_owned();
+        let is_part = |of: &str| other.strip_prefix(of).is_some_and(|rest| rest.starts_with(".part-"));
+        if is_part(&name) || unpacked.is_some_and(|unpacked| other == unpacked || is_part(unpacked)) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+fn bytes(path: &Path) -> Result<u64> {
+    if !path.is_dir() {
+        return Ok(fs::symlink_metadata(path)?.len());
+    }
+    let mut sum = 0;
+    for entry in fs::read_dir(path)? {
+        sum += bytes(&entry?.path())?;
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_tells_whether_a_set_is_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = DATASETS.iter().find(|set| set.name == "airfoil").unwrap();
+        assert_eq!(state(folder.path(), set), State::Missing);
+        fs::create_dir(folder.path().join("airfoil")).unwrap();
+        fs::write(folder.path().join(set.path), vec![0; set.size as usize]).unwrap();
+        assert_eq!(state(folder.path(), set), State::Here);
+        fs::write(folder.path().join(set.path), "short").unwrap();
+        assert_eq!(state(folder.path(), set), State::Odd(5));
+    }
+
+    #[test]
+    fn cleaning_removes_the_named_set_and_what_came_of_it_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        };
+        let files = [
+            "ptb/ptb.zip",
+            "ptb/ptb/ptb.train.txt",
+            "ptb/ptb.zip.part-12",
+            "ptb/notes.txt",
+            "airfoil/airfoil_self_noise.dat",
+        ];
+        files.into_iter().for_each(write);
+        clean(folder.path(), &["ptb".to_owned()]).unwrap();
+        let left: Vec<&str> = files.into_iter().filter(|path| folder.path().join(path).exists()).collect();
+        assert_eq!(left, ["ptb/notes.txt", "airfoil/airfoil_self_noise.dat"]);
+        clean(folder.path(), &[]).unwrap();
+        assert!(!folder.path().join("airfoil/airfoil_self_noise.dat").exists());
+        assert!(folder.path().join("ptb/notes.txt").exists());
+    }
+
+    #[test]
+    fn an_unknown_set_gets_the_nearest_name() {
+        let error = known(&["time_machin".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("did you mean “time_machine”?"), "{error}");
+    }
+
+    #[test]
+    fn sizes_as_people_read_them() {
+        assert_eq!([size(5148), size(26_421_880), size(2_500_000_000)], ["6 kB", "26.4 MB", "2.5 GB"]);
+    }
+}
