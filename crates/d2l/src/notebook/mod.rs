@@ -6,6 +6,7 @@
 mod chapter;
 mod driver;
 mod fingerprint;
+mod jupyter;
 mod options;
 mod progress;
 mod record;
@@ -52,6 +53,8 @@ pub struct Notebook {
     trained: (usize, Duration),
     quiet: bool,
     progress: bool,
+    /// Whether figures also go to standard output, in the form that a Jupyter kernel for Rust shows.
+    inline_figures: bool,
 }
 
 impl Notebook {
@@ -87,6 +90,7 @@ impl Notebook {
             trained: (0, Duration::ZERO),
             quiet: options.quiet,
             progress: !options.no_progress && !options.quiet,
+            inline_figures: false,
         })
     }
 
@@ -136,7 +140,11 @@ impl Notebook {
         } else {
             figure.save(&path)?;
         }
-        self.print(&format!("[figure: {}]\n", path.display()))?;
+        if self.inline_figures {
+            self.print(&jupyter::content(&path)?)?;
+        } else {
+            self.print(&format!("[figure: {}]\n", path.display()))?;
+        }
         if let Some(cell) = self.record.cells.last_mut() {
             cell.figures.push(FigureRecord { file, alt: alt.to_string() });
         }
