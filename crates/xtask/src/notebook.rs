@@ -161,18 +161,18 @@ fn setup(workspace: &Workspace, section: &Section, path: &Path, runs: &Path) -> 
     lines.push(format!("use {chapter}::{}::Config;", section.module));
     lines.push(String::new());
     lines.push(
-        "// The hyperparameters at the book's values, and what prints, draws and holds the random streams; both for as"
+        "// The section's notebook prints, draws and holds the random streams; the hyperparameters are the book's."
             .into(),
     );
-    lines.push("// long as the kernel runs.".into());
+    lines.push("// Both live as long as the kernel, which keeps no shorter reference.".into());
     lines.push(format!(
-        "let opened = {chapter}::CHAPTER.open::<Config>({:?}, &d2l::notebook::Options {{\n    out: \
-         Some(std::path::PathBuf::from({:?})),\n    no_progress: true,\n    ..Default::default()\n}})?;",
-        section.name,
-        runs.to_string_lossy()
+        "let (config, nb): (&'static Config, &'static mut d2l::notebook::Notebook) = {{\n    let options = \
+         d2l::notebook::Options {{\n        out: Some(std::path::PathBuf::from({:?})),\n        no_progress: true,\n        \
+         ..Default::default()\n    }};\n    let (config, nb) = {chapter}::CHAPTER.open::<Config>({:?}, &options)?;\n    \
+         (Box::leak(Box::new(config)), Box::leak(Box::new(nb)))\n}};",
+        runs.to_string_lossy(),
+        section.name
     ));
-    lines.push("let config: &'static Config = Box::leak(Box::new(opened.0));".into());
-    lines.push("let nb: &'static mut d2l::notebook::Notebook = Box::leak(Box::new(opened.1));".into());
     Ok(lines.join("\n"))
 }
 
@@ -291,10 +291,19 @@ fn groups(cells: &[Cell]) -> Result<Vec<Group>> {
         let code = joined.join("\n\n");
         let rest: String = cells[end + 1..].iter().map(|cell| cell.code.as_str()).collect::<Vec<_>>().join("\n");
         let code = if held.is_empty() { code } else { scoped(&code, &held, &rest)? };
+        let code = if end + 1 == cells.len() { finished(code)? } else { code };
         groups.push(Group { titles: cells[start..=end].iter().map(|cell| cell.title.clone()).collect(), code });
         start = end + 1;
     }
     Ok(groups)
+}
+
+/// The last cell may end in the result that `run` returns: taken as a statement, so that the kernel does not show it.
+fn finished(code: String) -> Result<String> {
+    let block: syn::Block = syn::parse_str(&format!("{{\n{code}\n}}")).context("a cell's code does not parse")?;
+    let returns =
+        matches!(block.stmts.last(), Some(syn::Stmt::Expr(syn::Expr::MethodCall(_) | syn::Expr::Call(_), None)));
+    Ok(if returns { code + "?;" } else { code })
 }
 
 /// The code in a block of its own, out of which come the variables that later code names.
@@ -444,7 +453,7 @@ mod tests {
             cell("b", "let f = |y| y + x;\nlet mut kept = f(1);"),
             cell("c", "g();"),
             cell("d", "f(2);"),
-            cell("e", "kept += 1;"),
+            cell("e", "kept += 1;\nnb.metric(kept)"),
         ];
         let groups = groups(&cells).unwrap();
         let titles: Vec<String> = groups.iter().map(|group| group.titles.concat()).collect();
@@ -452,6 +461,7 @@ mod tests {
         let wanted =
             "let mut kept = {\n    let f = |y| y + x;\n    let mut kept = f(1);\n\n    g();\n\n    f(2);\n    kept\n};";
         assert_eq!(groups[1].code, wanted);
+        assert_eq!(groups[2].code, "kept += 1;\nnb.metric(kept)?;");
     }
 
     #[test]
