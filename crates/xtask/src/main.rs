@@ -23,6 +23,7 @@ mod hub {
 }
 mod links;
 mod new_section;
+mod notebook;
 mod pages;
 mod parity;
 mod record;
@@ -133,6 +134,18 @@ enum Command {
         /// Leave out the documentation, and the links to it and to the sources.
         #[arg(long)]
         no_docs: bool,
+    },
+    /// Write a section as a Jupyter notebook, with the recorded outputs, for evcxr's kernel for Rust.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask notebook linear-regression-scratch\n  \
+        cargo xtask notebook lenet --out ~/lenet.ipynb\n\n\
+        To run it: cargo install --locked evcxr_jupyter && evcxr_jupyter --install, then open it in Jupyter.")]
+    Notebook {
+        /// The section's name, as on its chapter's command line.
+        section: String,
+        /// The notebook's file [default: target/notebooks/<section>.ipynb]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Tell what will work on this machine, and what to do about what will not.
     #[command(after_help = "Examples:\n  cargo xtask doctor\n  D2L_MIRROR=/media/stick/data cargo xtask doctor")]
@@ -261,6 +274,11 @@ fn start(arguments: Arguments) -> Result<bool> {
             if record { conclude(&bench::weave_page(&workspace, Mode::Write)?) } else { Ok(true) }
         }
         Command::Book { out, no_docs } => book::book(&workspace, &book::Options { out, docs: !no_docs }).map(|()| true),
+        Command::Notebook { section, out } => {
+            let chapters = workspace.chapters()?;
+            let path = notebook::write(&workspace, notebook::find(&chapters, &section)?, out)?;
+            say(notebook::next_steps(&path)).map(|()| true)
+        }
         Command::Doctor => doctor::doctor(&workspace),
         Command::Data { action } => match action {
             DataAction::List => data::list(&data::cache(&workspace)).map(|()| true),

@@ -6,6 +6,7 @@
 mod chapter;
 mod driver;
 mod fingerprint;
+mod jupyter;
 mod options;
 mod progress;
 mod record;
@@ -56,6 +57,8 @@ pub struct Notebook {
     checkpoint: Option<PathBuf>,
     /// Closed with the notebook.
     _session: Option<session::Open>,
+    /// Whether figures also go to standard output, in the form that a Jupyter kernel for Rust shows.
+    inline_figures: bool,
 }
 
 impl Notebook {
@@ -101,6 +104,7 @@ impl Notebook {
             progress: !options.no_progress && !options.quiet,
             checkpoint: options.checkpoint.clone(),
             _session: session,
+            inline_figures: false,
         })
     }
 
@@ -150,7 +154,11 @@ impl Notebook {
         } else {
             figure.save(&path)?;
         }
-        self.print(&format!("[figure: {}]\n", path.display()))?;
+        if self.inline_figures {
+            self.print(&jupyter::content(&path)?)?;
+        } else {
+            self.print(&format!("[figure: {}]\n", path.display()))?;
+        }
         if let Some(cell) = self.record.cells.last_mut() {
             cell.figures.push(FigureRecord { file, alt: alt.to_string() });
         }
