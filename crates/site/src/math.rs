@@ -1,4 +1,4 @@
-//! Formulas: marked in the Markdown before mdBook reads it, typeset by KaTeX in the pages that it wrote.
+//! Formulas: marked in the Markdown before mdBook reads it, typeset by `katex` in the pages that it wrote.
 //!
 //! In between a formula is plain text in a span, so that neither Markdown's signs (`_`, `*`, `\\`) nor mdBook's view of
 //! HTML can change it, and the search finds its source.

@@ -97,23 +97,20 @@ fn number(workspace: &Workspace, chapter: &Chapter, before: &Section, given: Opt
             Source::read(&workspace.source_path(section))?.heading.map(|(number, _)| (number, section.name.clone())),
         );
     }
-    let number = match given {
-        Some(given) => {
-            if !given.contains('.') || !given.split('.').all(|part| part.parse::<u32>().is_ok()) {
-                bail!("“{given}” is no number of a section: write it as 3.8");
-            }
-            given.to_owned()
+    let number = if let Some(given) = given {
+        if !given.contains('.') || !given.split('.').all(|part| part.parse::<u32>().is_ok()) {
+            bail!("“{given}” is no number of a section: write it as 3.8");
         }
-        None => {
-            let before = taken.iter().find(|(_, name)| *name == before.name);
-            let next = before.and_then(|(number, _)| {
-                let (chapter, last) = number.rsplit_once('.')?;
-                let last: u32 = last.parse().ok()?;
-                let mut later = (last + 1..).map(|last| format!("{chapter}.{last}"));
-                later.find(|next| taken.iter().all(|(other, _)| other != next))
-            });
-            next.context("the section before has no number: give one with --number")?
-        }
+        given.to_owned()
+    } else {
+        let before = taken.iter().find(|(_, name)| *name == before.name);
+        let next = before.and_then(|(number, _)| {
+            let (chapter, last) = number.rsplit_once('.')?;
+            let last: u32 = last.parse().ok()?;
+            let mut later = (last + 1..).map(|last| format!("{chapter}.{last}"));
+            later.find(|next| taken.iter().all(|(other, _)| other != next))
+        });
+        next.context("the section before has no number: give one with --number")?
     };
     if let Some((_, name)) = taken.iter().find(|(other, _)| *other == number) {
         bail!("{number} is the number of {name}: give another with --number");

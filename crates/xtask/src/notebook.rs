@@ -63,13 +63,13 @@ fn notebook(workspace: &Workspace, section: &Section, runs: &Path) -> Result<Val
         cells.extend(prose(&page[copied..block.body.start]));
         copied = block.body.end;
         if !is_set_up && !matches!(block.content, Content::Run) {
-            cells.push(code_cell(&setup(workspace, section, &path, runs)?, Vec::new()));
+            cells.push(code_cell(&setup(workspace, section, &path, runs)?, &[]));
             is_set_up = true;
         }
         match &block.content {
             Content::Run => cells.extend(prose(&page[block.body.clone()])),
             Content::Item(name) => match items.take(name) {
-                Some(code) => cells.push(code_cell(&code, Vec::new())),
+                Some(code) => cells.push(code_cell(&code, &[])),
                 None => cells.push(markdown(&page[block.body.clone()])),
             },
             Content::Code(title) => {
@@ -83,7 +83,7 @@ fn notebook(workspace: &Workspace, section: &Section, runs: &Path) -> Result<Val
                 }
                 let needed = items.needed(&group.code);
                 if !needed.is_empty() {
-                    cells.push(code_cell(&needed, Vec::new()));
+                    cells.push(code_cell(&needed, &[]));
                 }
                 let of_group = |cell: &&CellOutput| group.titles.contains(&cell.title);
                 let recorded = record.iter().flat_map(|record| record.cells.iter().filter(of_group));
@@ -91,7 +91,7 @@ fn notebook(workspace: &Workspace, section: &Section, runs: &Path) -> Result<Val
                 for cell in recorded {
                     outputs.extend(recorded_outputs(&record_dir, cell)?);
                 }
-                cells.push(code_cell(&group.code, outputs));
+                cells.push(code_cell(&group.code, &outputs));
             }
             // The outputs stand below their code.
             Content::Output(_) | Content::Bench | Content::Parity => {}
@@ -124,7 +124,7 @@ fn prose(text: &str) -> Option<Value> {
     (!text.trim().is_empty()).then(|| markdown(&text))
 }
 
-fn code_cell(code: &str, outputs: Vec<Value>) -> Value {
+fn code_cell(code: &str, outputs: &[Value]) -> Value {
     json!({"cell_type": "code", "metadata": {}, "execution_count": null, "source": code, "outputs": outputs})
 }
 
@@ -310,7 +310,7 @@ fn finished(code: String) -> Result<String> {
 fn scoped(code: &str, held: &BTreeSet<String>, later: &str) -> Result<String> {
     let named: BTreeSet<&str> = words(later).collect();
     let (all, _) = variables(code)?;
-    let mut out: Vec<&(String, bool)> = Vec::new();
+    let mut out: Vec<&Variable> = Vec::new();
     for variable in &all {
         let (name, _) = variable;
         if !held.contains(name) && named.contains(name.as_str()) {
@@ -334,9 +334,12 @@ fn scoped(code: &str, held: &BTreeSet<String>, later: &str) -> Result<String> {
     Ok(format!("let {patterns} = {{\n{body}\n    {names}\n}};"))
 }
 
-/// The variables that code declares at its top level, each with whether it may change; and the names of those that the
-/// kernel cannot keep, as far as the syntax tells: closures, references, and what borrows.
-fn variables(code: &str) -> Result<(Vec<(String, bool)>, BTreeSet<String>)> {
+/// A variable's name, and whether it may change.
+type Variable = (String, bool);
+
+/// The variables that code declares at its top level; and the names of those that the kernel cannot keep, as far as the
+/// syntax tells: closures, references, and what borrows.
+fn variables(code: &str) -> Result<(Vec<Variable>, BTreeSet<String>)> {
     let block: syn::Block = syn::parse_str(&format!("{{\n{code}\n}}")).context("a cell's code does not parse")?;
     let mut all = Vec::new();
     let mut unkept = BTreeSet::new();
@@ -352,7 +355,7 @@ fn variables(code: &str) -> Result<(Vec<(String, bool)>, BTreeSet<String>)> {
     Ok((all, unkept))
 }
 
-fn bound(pattern: &syn::Pat, names: &mut Vec<(String, bool)>) {
+fn bound(pattern: &syn::Pat, names: &mut Vec<Variable>) {
     match pattern {
         syn::Pat::Ident(ident) => names.push((ident.ident.to_string(), ident.mutability.is_some())),
         syn::Pat::Tuple(tuple) => tuple.elems.iter().for_each(|pattern| bound(pattern, names)),

@@ -10,6 +10,7 @@ mod names;
 mod page;
 mod used;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -83,7 +84,7 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
     let chapters = workspace.chapters()?;
     let index = read_index(workspace)?;
     let prelude_file = workspace.crate_dir("d2l").join("src/prelude.rs");
-    let prelude = if prelude_file.is_file() { used::prelude(&prelude_file)? } else { Default::default() };
+    let prelude = if prelude_file.is_file() { used::prelude(&prelude_file)? } else { BTreeMap::default() };
 
     let mut recorded = Vec::new();
     for section in in_book_order(workspace, &chapters)? {
@@ -167,7 +168,7 @@ fn outward_links(text: &str, docs: Option<&str>) -> String {
         match (source, rest[..at].rfind('[')) {
             (Some(((name, file), docs)), _) => {
                 out += &rest[..at];
-                out += &format!("]({docs}/src/{}/{file}.html)", name.replace('-', "_"));
+                out.extend(["](", docs, "/src/", &name.replace('-', "_"), "/", file, ".html)"]);
             }
             (None, Some(open)) => {
                 out += &rest[..open];
