@@ -55,6 +55,7 @@ def main():
     client = NotebookClient(
         fresh,
         timeout=arguments.timeout,
+        startup_timeout=600,  # a machine that is busy takes long to start a kernel
         kernel_name="rust",
         allow_errors=True,
         resources={"metadata": {"path": str(arguments.notebook.resolve().parent)}},
