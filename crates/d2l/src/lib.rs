@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod checkpoint;
+mod console;
 pub mod data;
 pub mod device;
 pub mod nn;

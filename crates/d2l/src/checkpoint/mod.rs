@@ -26,7 +26,7 @@ mod pytorch;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
@@ -175,6 +175,16 @@ fn writable(tensor: &Tensor) -> candle_core::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Finds out whether a folder takes so many bytes, by writing them to a file that is deleted at once.
+///
+/// # Errors
+/// Where it does not: it cannot be written, or the disk is full.
+pub(crate) fn try_room(folder: &Path, bytes: u64) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    io::copy(&mut io::repeat(0).take(bytes), file.as_file_mut())?;
+    Ok(())
 }
 
 /// Lets `write` fill a new file beside `path`, which then takes the place of `path` in one step.

@@ -53,10 +53,11 @@ impl Images {
     /// Reads an IDX file of images and one of labels.
     ///
     /// # Errors
-    /// Where a file is damaged, the counts differ, or a label is not below 10.
+    /// Where a file is damaged, the images have no pixels, the counts differ, or a label is not below 10.
     pub fn read(images: &Path, labels: &Path) -> Result<Self> {
         let (pixels, classes) = (Idx::read(images, 3)?, Idx::read(labels, 1)?);
         let &[count, height, width] = &pixels.dims[..] else { unreachable!("read with three axes") };
+        ensure!(height > 0 && width > 0, "{} holds images of {height} x {width} pixels", images.display());
         ensure!(
             count == classes.values.len(),
             "{} holds {count} images but {} holds {} labels",
@@ -112,6 +113,9 @@ impl Dataset for Images {
     /// Images `(batch, 1, height, width)` in `f32` from 0 to 1, labels `(batch)` in `u32`.
     fn batch(&self, indices: &[usize], device: &Device) -> candle_core::Result<(Tensor, Tensor)> {
         let (height, width) = self.size();
+        if height * width == 0 {
+            candle_core::bail!("images of {height} x {width} have no pixels: ask for a side of 1 or more");
+        }
         let mut values = vec![0f32; indices.len() * height * width];
         let mut images = values.chunks_exact_mut(height * width);
         let mut scale = |pixels: &[u8]| {
@@ -237,6 +241,14 @@ mod tests {
     }
 
     #[test]
+    fn a_side_of_zero_is_an_error_when_served() -> Result<()> {
+        let images = Images { pixels: vec![7], labels: vec![0], height: 1, width: 1, resize: None };
+        let error = images.resized(Some(0)).batch(&[0], &Device::Cpu).expect_err("no pixels").to_string();
+        assert!(error.contains("0 x 0"), "{error}");
+        Ok(())
+    }
+
+    #[test]
     fn counts_and_labels_that_do_not_fit_are_errors() -> Result<()> {
         let folder = tempfile::TempDir::new()?;
         let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
@@ -244,6 +256,9 @@ mod tests {
         write("three", &[0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3])?;
         write("eleven", &[0, 0, 8, 1, 0, 0, 0, 2, 1, 11])?;
         let read = |labels: &str| Images::read(&folder.path().join("images"), &folder.path().join(labels));
+        write("flat", &[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1])?;
+        let flat = Images::read(&folder.path().join("flat"), &folder.path().join("three"));
+        assert!(flat.expect_err("no pixels").to_string().contains("0 x 1 pixels"));
         assert!(read("three").expect_err("counts differ").to_string().contains("2 images but"));
         assert!(read("eleven").expect_err("no such class").to_string().contains("label 11"));
         assert!(label_names(&[9, 10]).expect_err("no such class").to_string().contains("label 10"));

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::{Chapter, Options, Section};
+use crate::console::tell;
 use crate::train::{interrupt, interrupted};
 
 /// Makes a chapter's `main`: `d2l::chapter_main!(linear_nets::CHAPTER);` is the whole program.
@@ -94,10 +95,10 @@ impl Invocation {
             if !interrupt() || asked.swap(true, Ordering::Relaxed) {
                 std::process::exit(INTERRUPTED);
             }
-            eprintln!("\nstopping with the results so far; Ctrl-C once more stops at once");
+            tell("\nstopping with the results so far; Ctrl-C once more stops at once");
         });
         if let Err(error) = installed {
-            eprintln!("Ctrl-C will end the run without its results: {error}");
+            tell(format!("Ctrl-C will end the run without its results: {error}"));
         }
         let code = exit_code(self.outcome());
         if interrupted() { ExitCode::from(INTERRUPTED as u8) } else { code }
@@ -168,22 +169,25 @@ pub fn exit_code(outcome: Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell(format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// More threads than any machine computes with: a slip of the finger would start sixty thousand and never end.
+pub(super) const MAX_THREADS: u16 = 1024;
+
 /// The number of threads to compute with: the one asked for, the environment's (`RAYON_NUM_THREADS`), or the machine's
 /// physical cores as far as this process may use them (two threads of one core share its vector units).
 pub fn threads(asked: Option<u16>) -> usize {
     let from_environment =
-        || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok().filter(|&threads: &usize| threads > 0);
+        || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok().filter(|threads| (1..=MAX_THREADS).contains(threads));
     let available = || {
         let usable = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         usable.min(num_cpus::get_physical()).max(1)
     };
-    asked.map(usize::from).or_else(from_environment).unwrap_or_else(available)
+    asked.or_else(from_environment).map(usize::from).unwrap_or_else(available)
 }
 
 fn closed_pipe(error: &anyhow::Error) -> bool {

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use candle_core::{Device, Shape, Tensor};
 
+use crate::checkpoint;
 use crate::data::fashion_mnist::FashionMnist;
 use crate::data::hub::Hub;
 use crate::data::{FraEng, TimeMachine};
@@ -68,6 +69,9 @@ impl Notebook {
         let folder = out.join(section.name());
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("--out: the folder {} cannot be made; choose another", folder.display()))?;
+        // More than a run's figures and results take: better refused now than after a training.
+        checkpoint::try_room(&folder, 1 << 20)
+            .with_context(|| format!("--out: the folder {} cannot be written; choose another", folder.display()))?;
         let session = options.checkpoint.as_deref().map(|checkpoints| {
             session::open(checkpoints, &format!("{}-{}", chapter.name, section.name()), options.resume)
         });

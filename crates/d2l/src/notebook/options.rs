@@ -8,6 +8,7 @@ use candle_core::Device;
 use clap::Args;
 
 use super::Scale;
+use super::driver::MAX_THREADS;
 
 /// The flags that every section takes.
 #[derive(Debug, Clone, Args)]
@@ -19,7 +20,7 @@ pub struct Options {
     #[arg(long, global = true, default_value_t = 42)]
     pub seed: u64,
     /// Threads to compute with [default: the machine's cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_THREADS)))]
     pub threads: Option<u16>,
     /// How large a run is [default: book, or laptop where the book's settings take long on a CPU]
     #[arg(long, global = true, value_enum)]

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::console::tell;
 use crate::data::hub::Event;
 use crate::train::{EpochSummary, Monitor, Progress, interrupted};
 
@@ -78,7 +79,7 @@ impl Monitor for TrainingProgress {
         let test = epoch.test_accuracy.map(|accuracy| format!("  test acc {accuracy:.3}")).unwrap_or_default();
         let shown = self.describe(epoch.train_loss, epoch.train_accuracy);
         let (number, epochs, rate, unit) = (epoch.epoch, self.epochs, epoch.examples_per_second(), self.unit);
-        eprintln!("epoch {number}/{epochs}  {shown}{test}  {rate:.0} {unit}/s");
+        tell(format!("epoch {number}/{epochs}  {shown}{test}  {rate:.0} {unit}/s"));
     }
 
     fn interrupted(&self) -> bool {
@@ -110,11 +111,11 @@ pub(super) fn downloads(enabled: bool) -> impl Fn(&Event<'_>) + Send + Sync {
             bar.finish_and_clear();
         }
         match event {
-            Event::Waiting { name } => eprintln!("{name}: another process is fetching it; waiting"),
+            Event::Waiting { name } => tell(format!("{name}: another process is fetching it; waiting")),
             Event::Retrying { name, reason, pause } => {
-                eprintln!("{name}: {reason}; trying again in {:.1} s", pause.as_secs_f64());
+                tell(format!("{name}: {reason}; trying again in {:.1} s", pause.as_secs_f64()));
             }
-            Event::Fetched { name, source } => eprintln!("{name}: fetched from {source}"),
+            Event::Fetched { name, source } => tell(format!("{name}: fetched from {source}")),
             Event::Asking { .. } | Event::Failed { .. } | Event::Received { .. } => {}
         }
     }

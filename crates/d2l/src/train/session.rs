@@ -16,7 +16,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{EpochSummary, History};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{self, Checkpoint};
+use crate::console::tell;
 use crate::nn::{Parameters, WeakParameters, is_buffer};
 use crate::random::locked;
 
@@ -68,9 +69,8 @@ impl Drop for Open {
 /// # Errors
 /// Where the folder cannot be made or written, so that nobody learns of it after an epoch of hours.
 pub(crate) fn open(folder: &Path, name: &str, resume: bool) -> Result<Open> {
-    let refused = || format!("--checkpoint: {} cannot be written; choose another folder", folder.display());
-    std::fs::create_dir_all(folder).with_context(refused)?;
-    tempfile::NamedTempFile::new_in(folder).with_context(refused)?;
+    std::fs::create_dir_all(folder).with_context(|| refused(folder))?;
+    checkpoint::try_room(folder, 1 << 10).with_context(|| refused(folder))?;
     let session = Session {
         folder: folder.to_path_buf(),
         name: name.to_string(),
@@ -84,6 +84,10 @@ pub(crate) fn open(folder: &Path, name: &str, resume: bool) -> Result<Open> {
     };
     SESSION.with_borrow_mut(|open| *open = Some(session));
     Ok(Open(()))
+}
+
+fn refused(folder: &Path) -> String {
+    format!("--checkpoint: {} cannot be written; choose another folder", folder.display())
 }
 
 /// Whether a session is open on this thread.
@@ -120,7 +124,7 @@ pub(crate) fn register_optimizer<T: Trained + 'static>(optimizer: &Arc<T>) {
 ///
 /// # Errors
 /// Where there is a file of an earlier run and nobody asked to go on from it; where it is damaged, of another section or
-/// of other settings.
+/// of other settings; where there is no room for a new one.
 pub(crate) fn begin(num_epochs: usize) -> Result<History> {
     with(|session| session.begin(num_epochs)).unwrap_or_else(|| Ok(History::default()))
 }
@@ -168,10 +172,18 @@ impl Session {
         let file = self.file();
         if !file.exists() {
             if self.current.is_empty() {
-                eprintln!(
-                    "this training has an optimizer of its own, which no checkpoint keeps: it starts anew if broken off"
+                tell(
+                    "this training has an optimizer of its own, which no checkpoint keeps: it starts anew if broken off",
                 );
             }
+            if self.resume && self.trainings == 1 {
+                tell(format!("{} is not there: the run starts anew", file.display()));
+            }
+            // The values, and as much twice for what an optimizer such as Adam keeps of each.
+            let values = self.buffers().into_iter().map(|(_, buffer)| buffer);
+            let values = values.chain(self.current.iter().flat_map(|optimizer| optimizer.variables()));
+            let bytes: usize = values.map(|value| value.elem_count() * value.dtype().size_in_bytes()).sum();
+            checkpoint::try_room(&self.folder, 3 * bytes as u64).with_context(|| refused(&self.folder))?;
             return Ok(History::default());
         }
         ensure!(
@@ -186,7 +198,7 @@ impl Session {
             "{} has {done} epochs, more than the {num_epochs} of --num-epochs: ask for {done} or more",
             file.display()
         );
-        eprintln!("{}: going on after epoch {done} of {num_epochs}", file.display());
+        tell(format!("{}: going on after epoch {done} of {num_epochs}", file.display()));
         Ok(history)
     }
 
