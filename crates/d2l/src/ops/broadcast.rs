@@ -1,6 +1,6 @@
 //! Arithmetic of a tensor with one value for each of its channels, which candle broadcasts element by element.
 //!
-//! Forward: `y = x ∘ c`, where `c` has the size of `x` along one axis and 1 along the others. Backward, for the gradient
+//! Forward: `y = x ∘ c`, where `c` has the size of `x` along one axis, or none, and 1 along the others. Backward, for the gradient
 //! `g` of `y`: `∂x` is `g` (sum and difference), `g c` (product) or `g / c` (quotient); `∂c` is the sum over a channel of
 //! `g`, `−g`, `g x` or `−g x / c²`.
 
@@ -84,9 +84,11 @@ impl View {
         if x.len() != c.len() || x.is_empty() {
             return None;
         }
-        let axis = c.iter().position(|&size| size != 1).unwrap_or(x.len() - 1);
-        let fits = (0..x.len()).all(|i| c[i] == if i == axis { x[i] } else { 1 });
         let product = |dims: &[usize]| dims.iter().product();
+        let Some(axis) = c.iter().position(|&size| size != 1) else {
+            return Some(Self { outer: 1, channels: 1, inner: product(x) });
+        };
+        let fits = (0..x.len()).all(|i| c[i] == if i == axis { x[i] } else { 1 });
         fits.then(|| Self { outer: product(&x[..axis]), channels: x[axis], inner: product(&x[axis + 1..]) })
     }
 
