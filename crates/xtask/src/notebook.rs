@@ -291,19 +291,22 @@ fn groups(cells: &[Cell]) -> Result<Vec<Group>> {
         let code = joined.join("\n\n");
         let rest: String = cells[end + 1..].iter().map(|cell| cell.code.as_str()).collect::<Vec<_>>().join("\n");
         let code = if held.is_empty() { code } else { scoped(&code, &held, &rest)? };
-        let code = if end + 1 == cells.len() { finished(code)? } else { code };
+        let code = finished(code)?;
         groups.push(Group { titles: cells[start..=end].iter().map(|cell| cell.title.clone()).collect(), code });
         start = end + 1;
     }
     Ok(groups)
 }
 
-/// The last cell may end in the result that `run` returns: taken as a statement, so that the kernel does not show it.
+/// Ends every cell in a statement. The kernel takes a last expression, a loop too, for a value to show, around which `?`
+/// means something else; the last cell's is the result that `run` returns.
 fn finished(code: String) -> Result<String> {
     let block: syn::Block = syn::parse_str(&format!("{{\n{code}\n}}")).context("a cell's code does not parse")?;
-    let returns =
-        matches!(block.stmts.last(), Some(syn::Stmt::Expr(syn::Expr::MethodCall(_) | syn::Expr::Call(_), None)));
-    Ok(if returns { code + "?;" } else { code })
+    Ok(match block.stmts.last() {
+        Some(syn::Stmt::Expr(syn::Expr::MethodCall(_) | syn::Expr::Call(_), None)) => code + "?;",
+        Some(syn::Stmt::Expr(_, None)) => code + ";",
+        _ => code,
+    })
 }
 
 /// The code in a block of its own, out of which come the variables that later code names.
@@ -452,7 +455,7 @@ mod tests {
     #[test]
     fn a_variable_that_cannot_be_kept_joins_the_cells_that_use_it() {
         let cells = [
-            cell("a", "let x = 1;"),
+            cell("a", "let x = 1;\nfor i in 0..x {}"),
             cell("b", "let f = |y| y + x;\nlet mut kept = f(1);"),
             cell("c", "g();"),
             cell("d", "f(2);"),
@@ -463,6 +466,7 @@ mod tests {
         assert_eq!(titles, ["a", "bcd", "e"]);
         let wanted =
             "let mut kept = {\n    let f = |y| y + x;\n    let mut kept = f(1);\n\n    g();\n\n    f(2);\n    kept\n};";
+        assert_eq!(groups[0].code, "let x = 1;\nfor i in 0..x {};");
         assert_eq!(groups[1].code, wanted);
         assert_eq!(groups[2].code, "kept += 1;\nnb.metric(kept)?;");
     }

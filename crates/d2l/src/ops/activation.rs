@@ -22,6 +22,13 @@ use super::tape;
 
 /// `max(x, 0)`, with gradient 0 at 0 (section 4.1).
 ///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// let x = Tensor::new(&[-1.5f32, 0.0, 2.0], &Device::Cpu)?;
+/// assert_eq!(d2l::ops::relu(&x)?.to_vec1::<f32>()?, [0.0, 0.0, 2.0]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
 /// # Errors
 /// Where candle cannot compute it, such as on integers.
 #[doc(alias = "ReLU")]

@@ -12,7 +12,18 @@ use super::pool::{self, Pool1dConfig, Pool2dConfig, Spans};
 use super::tape;
 
 /// The mean of each window of `x` of `(batch, channels, height, width)`: `(batch, channels, height', width')`. Padding
-/// counts as zeros, as it does by default in PyTorch.
+/// counts as zeros, as it does by default in PyTorch (section 6.5).
+///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// use d2l::ops::{Pool2dConfig, avg_pool2d};
+///
+/// let x = Tensor::arange(0f32, 9.0, &Device::Cpu)?.reshape((1, 1, 3, 3))?;
+/// let config = Pool2dConfig { stride: (1, 1), ..Pool2dConfig::new((2, 2)) };
+/// let y = avg_pool2d(&x, &config)?; // (1, 1, 2, 2)
+/// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [2.0, 3.0, 5.0, 6.0]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 ///
 /// # Errors
 /// Where the window does not fit or the padding is more than half of it; the message names the argument.

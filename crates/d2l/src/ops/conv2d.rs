@@ -34,7 +34,18 @@ impl Default for Conv2dConfig {
 }
 
 /// The convolution of `x` of `(batch, in, height, width)` with `weight` of `(out, in / groups, kernel height, kernel
-/// width)`, plus `bias` of `(out)`: `(batch, out, height', width')`.
+/// width)`, plus `bias` of `(out)`: `(batch, out, height', width')` (section 6.2; with channels 6.4).
+///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// use d2l::ops::{Conv2dConfig, conv2d};
+///
+/// let x = Tensor::arange(0f32, 9.0, &Device::Cpu)?.reshape((1, 1, 3, 3))?;
+/// let kernel = Tensor::arange(0f32, 4.0, &Device::Cpu)?.reshape((1, 1, 2, 2))?;
+/// let y = conv2d(&x, &kernel, None, &Conv2dConfig::default())?; // (1, 1, 2, 2)
+/// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [19.0, 25.0, 37.0, 43.0]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 ///
 /// # Errors
 /// Where the sizes do not fit together; the message names the argument.

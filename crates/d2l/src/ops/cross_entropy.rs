@@ -33,6 +33,17 @@ pub struct CrossEntropy<'a> {
 /// `u8`. The result is a scalar, or of the labels' shape for [`Reduction::None`]. Introduced in section 3.4; 3.7 says
 /// why it takes logits and not probabilities.
 ///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// use d2l::ops::{Reduction, cross_entropy};
+///
+/// let logits = Tensor::zeros((2, 10), candle_core::DType::F32, &Device::Cpu)?; // ten classes, all alike
+/// let labels = Tensor::new(&[3u32, 7], &Device::Cpu)?;
+/// let loss = cross_entropy(&logits, &labels, Reduction::Mean)?.to_scalar::<f32>()?;
+/// assert!((loss - 10f32.ln()).abs() < 1e-6);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
 /// # Errors
 /// Where the sizes do not fit together, or a label is not below the number of classes.
 #[doc(alias = "CrossEntropyLoss")]

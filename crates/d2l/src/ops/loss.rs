@@ -33,6 +33,16 @@ pub fn mse_loss(prediction: &Tensor, target: &Tensor, reduction: Reduction) -> R
 
 /// Half the squared error, `(x − t)² / 2` (section 3.1). Shapes as in [`mse_loss`].
 ///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// use d2l::ops::{Reduction, squared_loss};
+///
+/// let (prediction, target) = (Tensor::new(&[1f32, 5.0], &Device::Cpu)?, Tensor::new(&[3f32, 4.0], &Device::Cpu)?);
+/// assert_eq!(squared_loss(&prediction, &target, Reduction::None)?.to_vec1::<f32>()?, [2.0, 0.5]);
+/// assert_eq!(squared_loss(&prediction, &target, Reduction::Mean)?.to_scalar::<f32>()?, 1.25);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`mse_loss`].
 #[doc(alias = "L2Loss")]

@@ -12,7 +12,18 @@ use super::pool::{self, Pool1dConfig, Pool2dConfig, Spans};
 use super::tape;
 
 /// The maximum of each window of `x` of `(batch, channels, height, width)`: `(batch, channels, height', width')`. Where
-/// several elements are the maximum, the gradient goes to the first, as in PyTorch.
+/// several elements are the maximum, the gradient goes to the first, as in PyTorch (section 6.5).
+///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// use d2l::ops::{Pool2dConfig, max_pool2d};
+///
+/// let x = Tensor::arange(0f32, 9.0, &Device::Cpu)?.reshape((1, 1, 3, 3))?;
+/// let config = Pool2dConfig { stride: (1, 1), ..Pool2dConfig::new((2, 2)) };
+/// let y = max_pool2d(&x, &config)?; // (1, 1, 2, 2)
+/// assert_eq!(y.flatten_all()?.to_vec1::<f32>()?, [4.0, 5.0, 7.0, 8.0]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 ///
 /// # Errors
 /// Where the window does not fit or the padding is more than half of it; the message names the argument.

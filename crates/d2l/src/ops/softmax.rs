@@ -47,6 +47,16 @@ pub fn log_softmax(x: &Tensor, axis: impl Dim + Copy) -> Result<Tensor> {
 /// axis. The other elements are exactly 0 and pass no gradient. A row with length 0 has the same weight everywhere,
 /// as the book's fill by a large negative value gives; a length beyond the row counts all of it.
 ///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// use d2l::ops::masked_softmax;
+///
+/// let scores = Tensor::zeros((1, 2, 4), candle_core::DType::F32, &Device::Cpu)?; // (batch, queries, keys)
+/// let weights = masked_softmax(&scores, Some(&Tensor::new(&[2u32], &Device::Cpu)?))?;
+/// assert_eq!(weights.to_vec3::<f32>()?, [[[0.5, 0.5, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]]]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
 /// # Errors
 /// Where `valid_lens` has another shape or holds a negative length.
 pub fn masked_softmax(x: &Tensor, valid_lens: Option<&Tensor>) -> Result<Tensor> {

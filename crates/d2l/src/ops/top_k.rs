@@ -27,6 +27,16 @@ pub enum End {
 /// with `k` in the place of the axis's size. Of equal elements the earlier comes first; what is not a number counts as
 /// largest.
 ///
+/// ```
+/// # use candle_core::{Device, Tensor};
+/// use d2l::ops::{End, top_k};
+///
+/// let x = Tensor::new(&[3f32, 9.0, 5.0], &Device::Cpu)?;
+/// let (values, indices) = top_k(&x, 2, 0, End::Largest)?;
+/// assert_eq!((values.to_vec1::<f32>()?, indices.to_vec1::<u32>()?), (vec![9.0, 5.0], vec![1, 2]));
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
 /// # Errors
 /// Where `k` is larger than the axis.
 #[doc(alias = "topk")]

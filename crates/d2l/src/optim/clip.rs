@@ -9,9 +9,22 @@ use crate::ops::kernel::{self, Float, for_float};
 use crate::ops::parallel;
 use crate::ops::row;
 
-/// Scales the gradients of `parameters` so that their norm is at most `max_norm`; returns the norm before.
+/// Scales the gradients of `parameters` so that their norm is at most `max_norm`; returns the norm before
+/// (section 8.5).
 ///
 /// Parameters without a gradient count as zero.
+///
+/// ```
+/// # use candle_core::{Device, Var};
+/// use d2l::optim::clip_gradients;
+///
+/// let x = Var::new(&[3f32, 4.0], &Device::Cpu)?;
+/// let mut grads = (x.sqr()? / 2.0)?.sum_all()?.backward()?; // the gradient is x itself, of norm 5
+/// assert_eq!(clip_gradients(&mut grads, &[x.clone()], 1.0)?, 5.0);
+/// let clipped = grads.get(x.as_tensor()).expect("x has a gradient").to_vec1::<f32>()?;
+/// assert!((clipped[0] - 0.6).abs() < 1e-6 && (clipped[1] - 0.8).abs() < 1e-6);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
 ///
 /// # Errors
 /// Where `max_norm` is not positive.
