@@ -18,9 +18,11 @@ const SECTION: &str = "softmax-regression-concise";
 /// The program on a short training, its output in `out`.
 fn program(out: &Path, flags: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args([SECTION, "--scale", "smoke", "--out"]).arg(out).args(flags);
-    if !flags.contains(&"--num-epochs") {
-        command.args(["--num-epochs", "1"]);
+    command.arg(SECTION).arg("--out").arg(out).args(flags);
+    for default in [["--scale", "smoke"], ["--num-epochs", "1"]] {
+        if !flags.contains(&default[0]) {
+            command.args(default);
+        }
     }
     command
 }
@@ -61,10 +63,11 @@ fn a_wrong_flag_is_named_with_what_is_right() {
         (&["--num-epochs", "1.5"], &["--num-epochs"]),
         (&["--batch-size", "0"], &["--batch-size", "1.."]),
         (&["--batch-size", "-1"], &["--batch-size", "1.."]),
-        (&["--seed", "-1"], &["--seed"]),
+        (&["--seed", "-1"], &["'-1' for '--seed"]),
+        (&["--threads", "-1"], &["--threads", "1..=1024"]),
         (&["--threads", "0"], &["--threads", "1..=1024"]),
         (&["--threads", "65535"], &["--threads", "1..=1024"]),
-        (&["--scale", "tiny"], &["scale", "smoke"]),
+        (&["--scale", "tiny"], &["--scale", "book, laptop, smoke"]),
         (&["--device", "tpu"], &["--device", "cpu, cuda, cuda:<index> or metal"]),
         (&["--device", "cpu:3"], &["--device", "cpu, cuda"]),
         (&["--device", "cuda:first"], &["first is not the index of a GPU"]),

@@ -17,10 +17,11 @@ pub struct Options {
     #[arg(long, global = true, default_value = "cpu", value_name = "DEVICE")]
     pub device: DeviceChoice,
     /// Seed of every random stream; the same seed gives the same results
-    #[arg(long, global = true, default_value_t = 42)]
+    #[arg(long, global = true, default_value_t = 42, allow_negative_numbers = true)]
     pub seed: u64,
     /// Threads to compute with [default: the machine's cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_THREADS)))]
+    #[arg(long, global = true, value_name = "N", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_THREADS)))]
     pub threads: Option<u16>,
     /// How large a run is [default: book, or laptop where the book's settings take long on a CPU]
     #[arg(long, global = true, value_enum)]
