@@ -21,7 +21,7 @@ pub struct Stream(Generator);
 
 #[derive(Debug)]
 enum Generator {
-    Own(ChaCha8Rng),
+    Own(Box<ChaCha8Rng>),
     /// One that a session of training looks after.
     Shared(Arc<Mutex<ChaCha8Rng>>),
 }
@@ -34,7 +34,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Stream {
     fn new(generator: ChaCha8Rng) -> Self {
         if !session::is_open() {
-            return Self(Generator::Own(generator));
+            return Self(Generator::Own(Box::new(generator)));
         }
         let shared = Arc::new(Mutex::new(generator));
         session::register_stream(&shared);
@@ -61,7 +61,7 @@ impl Clone for Stream {
     fn clone(&self) -> Self {
         match &self.0 {
             Generator::Own(generator) => Self(Generator::Own(generator.clone())),
-            Generator::Shared(shared) => Self(Generator::Own(locked(shared).clone())),
+            Generator::Shared(shared) => Self(Generator::Own(Box::new(locked(shared).clone()))),
         }
     }
 }

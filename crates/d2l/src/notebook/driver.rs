@@ -187,7 +187,7 @@ pub fn threads(asked: Option<u16>) -> usize {
         let usable = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         usable.min(num_cpus::get_physical()).max(1)
     };
-    asked.or_else(from_environment).map(usize::from).unwrap_or_else(available)
+    asked.or_else(from_environment).map_or_else(available, usize::from)
 }
 
 fn closed_pipe(error: &anyhow::Error) -> bool {

@@ -76,9 +76,9 @@ impl Notebook {
             session::open(checkpoints, &format!("{}-{}", chapter.name, section.name()), options.resume)
         });
         let session = session.transpose()?;
-        session::identify("--seed", options.seed);
-        session::identify("--scale", scale.name());
-        session::identify("source", section.fingerprint());
+        session::identify("--seed", &options.seed);
+        session::identify("--scale", &scale.name());
+        session::identify("source", &section.fingerprint());
         Ok(Self {
             record: RunRecord {
                 chapter: chapter.name.to_string(),

@@ -100,7 +100,7 @@ fn with<R>(act: impl FnOnce(&mut Session) -> R) -> Option<R> {
 }
 
 /// Names a setting that the run that goes on must share.
-pub(crate) fn identify(key: &str, value: impl ToString) {
+pub(crate) fn identify(key: &str, value: &impl ToString) {
     with(|session| session.identity.insert(key.to_string(), value.to_string()));
 }
 
