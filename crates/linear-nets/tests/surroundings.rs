@@ -118,13 +118,15 @@ fn a_folder_that_takes_no_files_is_refused_before_training() {
     }
 }
 
+/// What it is, variables to set, and variables to take away.
+type Surroundings = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[test]
 fn strange_surroundings_change_no_result() {
     let plain = TempDir::new().expect("a folder");
     assert!(program(plain.path(), &[]).output().expect("a run").status.success());
     let expected = metrics(plain.path());
-    // What it is, variables to set, and variables to take away.
-    let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+    let cases: &[Surroundings] = &[
         ("no home", &[], &["HOME", "USER", "XDG_CACHE_HOME"]),
         ("a home without space", &[("HOME", "/dev/full"), ("XDG_CACHE_HOME", "/dev/full/cache")], &[]),
         ("a home that is not there", &[("HOME", "/no/such/home")], &[]),

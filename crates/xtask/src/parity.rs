@@ -153,7 +153,7 @@ fn spread(torch: &TorchRuns, metric: &str) -> String {
     values.sort_by(f64::total_cmp);
     match (values.first(), values.last()) {
         (Some(least), Some(most)) => {
-            let middle = (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0;
+            let middle = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
             let [least, middle, most] = [*least, middle, *most].map(number);
             format!("{least}, {middle}, {most} ({} runs)", values.len())
         }
