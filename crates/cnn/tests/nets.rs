@@ -112,8 +112,10 @@ fn images_too_small_for_a_net_are_an_error() {
     let mut random = Random::new(1);
     let parameters = Parameters::new(random.fork(Purpose::Initialization), &CPU);
     let dropout = random.fork(Purpose::Dropout);
-    let error = vgg_at(31, &VGG_11, 8, &parameters.builder(), || dropout.clone()).err().expect("too small").to_string();
+    let error =
+        vgg_at(31, &VGG_11, 8, &parameters.builder(), || dropout.clone()).map(drop).expect_err("too small").to_string();
     assert!(error.contains("31") && error.contains("32"), "{error}");
-    let error = alexnet_at(60, 8, &parameters.builder(), || dropout.clone()).err().expect("too small").to_string();
+    let error =
+        alexnet_at(60, 8, &parameters.builder(), || dropout.clone()).map(drop).expect_err("too small").to_string();
     assert!(error.contains("60") && error.contains("67"), "{error}");
 }

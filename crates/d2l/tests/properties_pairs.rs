@@ -53,7 +53,7 @@ proptest! {
     ) {
         let mut text = String::new();
         for (source, target, credited) in &pairs {
-            text += &format!("{}\t{}", source[0].join(" "), target[0].join("  "));
+            text += &[source[0].join(" "), target[0].join("  ")].join("\t");
             text += if *credited { "\tby somebody\r\n\n" } else { "\n" };
         }
         let parsed = SentencePairs::parse(&text, Some(first)).unwrap();

@@ -15,8 +15,11 @@ fn words() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec("[abé🙂]{1,2}|<pad>|<unk>", 0..60)
 }
 
+/// Inputs and labels.
+type Rows = Vec<(Vec<u32>, Vec<u32>)>;
+
 /// The rows of batches, inputs beside labels, and how many rows each batch has.
-fn rows(batches: impl Iterator<Item = candle_core::Result<SequenceBatch>>) -> (Vec<(Vec<u32>, Vec<u32>)>, Vec<usize>) {
+fn rows(batches: impl Iterator<Item = candle_core::Result<SequenceBatch>>) -> (Rows, Vec<usize>) {
     let (mut all, mut sizes) = (Vec::new(), Vec::new());
     for batch in batches {
         let (x, y) = batch.expect("a minibatch");
