@@ -72,7 +72,7 @@ pub fn xavier(parameters: &Parameters) -> Result<()> {
 /// Trains a classifier by minibatch gradient descent on the cross-entropy, from the parameters' present values.
 ///
 /// # Errors
-/// [`Diverged`](d2l::train::Diverged) with epoch, step and rate where the loss is not finite; what the net gives.
+/// [`Diverged`] with epoch, step and rate where the loss is not finite; what the net gives.
 #[doc(alias = "train_ch6")]
 pub fn train(
     net: &impl ModuleT,
