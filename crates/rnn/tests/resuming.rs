@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 fn program(out: &Path, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rnn"));
-    command.args(["seq2seq", "--scale", "smoke", "--num-epochs", "12", "--no-progress", "--out"]).arg(out);
+    command.args(["seq2seq", "--scale", "smoke", "--num-epochs", "100", "--no-progress", "--out"]).arg(out);
     command.args(flags).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
