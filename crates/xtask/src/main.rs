@@ -143,7 +143,7 @@ enum Command {
     Notebook {
         /// The section's name, as on its chapter's command line.
         section: String,
-        /// The notebook's file [default: `target/notebooks/<section>.ipynb`]
+        /// The notebook's file; `target/notebooks/<section>.ipynb` if not given.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
