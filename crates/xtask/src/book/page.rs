@@ -78,7 +78,8 @@ impl Page<'_> {
         let mut facts = vec![("Section", format!("{number} of the book"))];
         facts.push(("Run", format!("<code>cargo run --release -p {chapter} -- {name}</code>")));
         if let Some(run) = self.run {
-            facts.push(("Takes", format!("{} on two cores", duration(run.least_seconds()))));
+            let threads = if run.threads == 1 { "one thread".to_owned() } else { format!("{} threads", run.threads) };
+            facts.push(("Takes", format!("{} on {threads}", duration(run.least_seconds()))));
         }
         facts.push(("Data", self.data()));
         if let Some(docs) = self.docs {
