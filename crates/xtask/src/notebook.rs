@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
+use crate::book::imports;
 use crate::cells::{Cell, Source};
 use crate::chapters::{Chapter, Section, Workspace, parse, read};
 use crate::pages::{Content, blocks};
@@ -151,14 +152,21 @@ fn setup(workspace: &Workspace, section: &Section, path: &Path, runs: &Path) -> 
     let chapter = section.chapter.replace('-', "_");
     let text = read(path)?;
     let mut lines = dependencies(workspace, section, &text)?;
+    let (mut imports_prelude, mut imports_result) = (false, false);
     for item in parse(path, &text)?.items {
         if let syn::Item::Use(used) = item {
             let range = syn::spanned::Spanned::span(&used).byte_range();
+            imports_prelude |= text[range.clone()].contains("d2l::prelude::*");
+            imports_result |= imports(&used).iter().any(|(name, _)| name == "Result");
             let used = text[range].replace("use crate::", &format!("use {chapter}::"));
             lines.push(used.replace("use super::", &format!("use {chapter}::")));
         }
     }
     lines.push(format!("use {chapter}::{}::Config;", section.module));
+    if imports_prelude && !imports_result {
+        // The kernel's own code names a `Result` of two arguments, which candle's is not.
+        lines.push("type Result<T, E = candle_core::Error> = std::result::Result<T, E>;".into());
+    }
     lines.push(String::new());
     lines.push(
         "// The section's notebook prints, draws and holds the random streams; the hyperparameters are the book's."
@@ -182,9 +190,11 @@ fn dependencies(workspace: &Workspace, section: &Section, text: &str) -> Result<
     let manifest = read(&workspace.crate_dir(&section.chapter).join("Cargo.toml"))?;
     let own = manifest.split("[dependencies]").nth(1).unwrap_or_default().split("\n[").next().unwrap_or_default();
     let names = own.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty());
+    // Whether the chapter names candle or not: its error does, in what the kernel is told of `Result`.
+    let names = names.filter(|name| *name != "candle-core").chain(["candle-core"]);
     let mut lines = vec![dependency_on(&workspace.crate_dir(&section.chapter), &section.chapter)];
     for name in names {
-        let is_named = words(text).any(|word| word == name.replace('-', "_"));
+        let is_named = name == "candle-core" || words(text).any(|word| word == name.replace('-', "_"));
         let line = table.lines().find(|line| line.split([' ', '=']).next() == Some(name));
         if name == "d2l" || (is_named && line.is_some_and(|line| line.contains("path ="))) {
             lines.push(dependency_on(&workspace.crate_dir(name), name));
@@ -291,11 +301,20 @@ fn groups(cells: &[Cell]) -> Result<Vec<Group>> {
         let code = joined.join("\n\n");
         let rest: String = cells[end + 1..].iter().map(|cell| cell.code.as_str()).collect::<Vec<_>>().join("\n");
         let code = if held.is_empty() { code } else { scoped(&code, &held, &rest)? };
-        let code = finished(code)?;
+        let code = with_types(&finished(code)?);
         groups.push(Group { titles: cells[start..=end].iter().map(|cell| cell.title.clone()).collect(), code });
         start = end + 1;
     }
     Ok(groups)
+}
+
+/// A random stream with its type: the kernel finds none, since the crate that defines it is no dependency.
+fn with_types(code: &str) -> String {
+    let line = |line: &str| match line.split_once(" = nb.fork(") {
+        Some((head, rest)) if head.starts_with("let ") => format!("{head}: d2l::random::Stream = nb.fork({rest}"),
+        _ => line.to_owned(),
+    };
+    code.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Ends every cell in a statement. The kernel takes a last expression, a loop too, for a value to show, around which `?`
@@ -469,6 +488,12 @@ mod tests {
         assert_eq!(groups[0].code, "let x = 1;\nfor i in 0..x {};");
         assert_eq!(groups[1].code, wanted);
         assert_eq!(groups[2].code, "kept += 1;\nnb.metric(kept)?;");
+    }
+
+    #[test]
+    fn a_stream_gets_its_type() {
+        let wanted = "let mut s: d2l::random::Stream = nb.fork(Purpose::Shuffling);\nlet t = f(&mut nb.fork(P));";
+        assert_eq!(with_types("let mut s = nb.fork(Purpose::Shuffling);\nlet t = f(&mut nb.fork(P));"), wanted);
     }
 
     #[test]

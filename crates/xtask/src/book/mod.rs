@@ -22,6 +22,7 @@ use crate::pages::blocks;
 use crate::report::{Problem, say};
 use crate::run::{Run, cargo};
 use gallery::Recorded;
+pub use items::imports;
 use items::{Index, documented_crates};
 use page::Page;
 
