@@ -125,9 +125,11 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
         })
         .collect();
     fs::write(src.join("figures.md"), gallery::page(&recorded)?)?;
-    let performance = src.join("performance.md");
-    if performance.is_file() {
-        fs::write(&performance, outward_links(&read(&performance)?, docs.then_some("doc")))?;
+    // Pages of no section, which stand at the top.
+    for page in ["performance.md", "parity.md", "reliability.md"].map(|name| src.join(name)) {
+        if page.is_file() {
+            fs::write(&page, outward_links(&read(&page)?, docs.then_some("doc")))?;
+        }
     }
     let names = names::page(&names::saved_names(workspace)?, &chapters, &index, docs.then_some("doc"))?;
     fs::write(src.join("names.md"), names)?;
@@ -162,10 +164,10 @@ fn read_index(workspace: &Workspace) -> Result<Index> {
 fn outward_links(text: &str, docs: Option<&str>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("](../crates/") {
-        let target = &rest[at + "](../crates/".len()..];
+    while let Some(at) = rest.find("](../") {
+        let target = &rest[at + "](../".len()..];
         let end = target.find(')').unwrap_or(target.len());
-        let source = target[..end].split_once("/src/").zip(docs);
+        let source = target[..end].strip_prefix("crates/").and_then(|file| file.split_once("/src/")).zip(docs);
         match (source, rest[..at].rfind('[')) {
             (Some(((name, file), docs)), _) => {
                 out += &rest[..at];
