@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use d2l::data::hub::{Event, Hub, HubError};
-use d2l::notebook::exit_code;
+use d2l::data::hub::{Hub, HubError};
+use d2l::notebook::{downloads, exit_code};
 
 /// Fetches and verifies the data sets of the book; start it through `cargo xtask data`.
 #[derive(Debug, Parser)]
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> anyhow::Result<()> {
-    let hub = Hub::from_env()?.with_listener(tell);
+    let hub = Hub::from_env()?.with_listener(downloads(true));
     let (Command::Get { names } | Command::Verify { names }) = command;
     let all = || hub.datasets.iter().map(|set| set.name.to_owned()).collect();
     let names: Vec<String> = if names.is_empty() { all() } else { names.clone() };
@@ -66,16 +66,4 @@ fn verify(hub: &Hub, name: &str) -> Result<Result<String, String>, HubError> {
         }
         None => Ok(format!("not here; `cargo xtask data get {name}` fetches it")),
     })
-}
-
-fn tell(event: &Event<'_>) {
-    match event {
-        Event::Waiting { name } => eprintln!("{name}: another process is fetching it; waiting"),
-        Event::Asking { name, source } => eprintln!("{name}: asking {source}"),
-        Event::Failed { name, source, reason } => eprintln!("{name}: {source}: {reason}"),
-        Event::Retrying { name, reason, pause } => {
-            eprintln!("{name}: {reason}; trying again in {:.1} s", pause.as_secs_f64());
-        }
-        Event::Fetched { .. } | Event::Received { .. } => {}
-    }
 }

@@ -38,7 +38,7 @@ pub use chapter::run_with;
 pub use chapter::{Chapter, Section};
 pub use driver::{Invocation, exit_code, threads};
 pub use options::{DeviceChoice, Options, positive, probability};
-pub use progress::TrainingProgress;
+pub use progress::{TrainingProgress, downloads};
 pub use record::{CellRecord, DataOrigin, FigureRecord, Metric, RunRecord};
 pub use scale::{Hyperparameters, Scale};
 pub use table::Table;

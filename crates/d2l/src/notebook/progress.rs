@@ -93,8 +93,9 @@ impl Monitor for TrainingProgress {
     }
 }
 
-/// Shows what the hub does: a bar for a download where the output is a terminal, and a line for each file fetched.
-pub(super) fn downloads(enabled: bool) -> impl Fn(&Event<'_>) + Send + Sync {
+/// A listener that shows what the hub does: a bar for a download where the output is a terminal, and a line for each file
+/// fetched; nothing where it is not enabled.
+pub fn downloads(enabled: bool) -> impl Fn(&Event<'_>) + Send + Sync {
     let current: Mutex<Option<ProgressBar>> = Mutex::new(None);
     move |event| {
         if !enabled {

@@ -97,13 +97,22 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
         let blocks = blocks(workspace.relative(&page_path), &text).map_err(|problems| {
             anyhow::anyhow!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         })?;
-        let used = used::used(&workspace.source_path(section), &index, &prelude)?;
+        let path = workspace.source_path(section);
+        let used = used::used(&path, &index, &prelude)?;
+        let mut nearby = Vec::new();
+        for module in used::modules(&path)? {
+            let path = workspace.crate_dir(&section.chapter).join("src").join(format!("{module}.rs"));
+            if path.is_file() {
+                nearby.extend(used::used(&path, &index, &prelude)?);
+            }
+        }
         let page = Page {
             workspace,
             section,
             source: &source,
             run: run.as_ref(),
             used: &used,
+            nearby: &nearby,
             docs: docs.then_some("../doc"),
         };
         fs::write(
@@ -236,6 +245,8 @@ mod tests {
             assert!(page.contains("<dt>Data</dt>") && page.contains("<dt>Section</dt>"), "{}", section.name);
             assert!(!page.contains("class=\"formula"), "{} has a formula that is not typeset", section.name);
         }
+        // It loads its images through a module that it shares.
+        assert!(read(&out.join("cnn/resnet.html")).unwrap().contains("<dd>Fashion-MNIST"));
         let page = read(&out.join("linear-nets/softmax-regression.html")).unwrap();
         assert!(page.contains("class=\"katex\""));
         assert!(

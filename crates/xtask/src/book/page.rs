@@ -31,6 +31,8 @@ pub struct Page<'a> {
     pub run: Option<&'a Run>,
     /// The items of `d2l` in its source.
     pub used: &'a [&'a Item],
+    /// The items of `d2l` in the modules of the chapter that it takes something from.
+    pub nearby: &'a [&'a Item],
     /// The folder of the documentation as seen from the page, if the site has it.
     pub docs: Option<&'a str>,
 }
@@ -103,12 +105,16 @@ impl Page<'_> {
 
     fn data(&self) -> String {
         let path = |item: &&&Item, method: &str| item.path == format!("d2l::notebook::Notebook::{method}");
-        let uses = |method: &str| self.used.iter().any(|item| path(&item, method));
-        let sets: Vec<&str> = DATA.iter().filter(|(method, _)| uses(method)).map(|(_, set)| *set).collect();
-        match (sets.is_empty(), self.run.map(|run| run.data)) {
-            (false, _) => sets.join("; "),
-            (true, Some(Data::None) | None) => "none to fetch".to_owned(),
-            (true, Some(_)) => "fetched where the code says so".to_owned(),
+        let sets = |items: &[&Item]| {
+            let uses = |method: &str| items.iter().any(|item| path(&item, method));
+            DATA.iter().filter(|(method, _)| uses(method)).map(|(_, set)| *set).collect::<Vec<_>>().join("; ")
+        };
+        let (own, nearby) = (sets(self.used), sets(self.nearby));
+        match self.run.map(|run| run.data) {
+            _ if !own.is_empty() => own,
+            Some(Data::None) | None => "none to fetch".to_owned(),
+            Some(_) if nearby.is_empty() => "fetched where the code says so".to_owned(),
+            Some(_) => nearby,
         }
     }
 

@@ -31,6 +31,14 @@ pub fn used<'a>(path: &Path, index: &'a Index, prelude: &BTreeMap<String, String
     Ok(names.found.iter().filter_map(|path| index.get(path)).collect())
 }
 
+/// The other modules of the chapter from which the file takes something: `training` of `use crate::training::Training`.
+pub fn modules(path: &Path) -> Result<BTreeSet<String>> {
+    let file = parse(path, &read(path)?)?;
+    let uses = file.items.iter().filter_map(|item| if let syn::Item::Use(used) = item { Some(used) } else { None });
+    let own = uses.flat_map(imports).filter(|(_, path)| path[0] == "crate" && path.len() > 1);
+    Ok(own.map(|(_, path)| path[1].clone()).collect())
+}
+
 /// What `use d2l::prelude::*` brings in from `d2l` itself: name and path.
 pub fn prelude(lib: &Path) -> Result<BTreeMap<String, String>> {
     let file = parse(lib, &read(lib)?)?;
