@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's activation functions for `crates/d2l/tests/activation.rs`."""
+"""Values and gradients of PyTorch 2.15.0's activation functions for `crates/d2l/tests/it/activation.rs`."""
 
 import torch
 from torch.nn import functional

@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0 for the sums of `d2l::ops`, in `crates/d2l/tests/add.rs`."""
+"""Values and gradients of PyTorch 2.15.0 for the sums of `d2l::ops`, in `crates/d2l/tests/it/add.rs`."""
 
 import torch
 from reference import Reference

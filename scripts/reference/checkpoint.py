@@ -1,4 +1,4 @@
-"""Files as PyTorch 2.15.0's `torch.save` writes them, and their values, for `crates/d2l/tests/checkpoint.rs`."""
+"""Files as PyTorch 2.15.0's `torch.save` writes them, and their values, for `crates/d2l/tests/it/checkpoint.rs`."""
 
 import torch
 

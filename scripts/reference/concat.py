@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0 for `d2l::ops::concat`, in `crates/d2l/tests/concat.rs`."""
+"""Values and gradients of PyTorch 2.15.0 for `d2l::ops::concat`, in `crates/d2l/tests/it/concat.rs`."""
 
 import torch
 from reference import Reference

@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's cross_entropy for `crates/d2l/tests/cross_entropy.rs`."""
+"""Values and gradients of PyTorch 2.15.0's cross_entropy for `crates/d2l/tests/it/cross_entropy.rs`."""
 
 import torch
 from torch.nn.functional import cross_entropy

@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's embedding for `crates/d2l/tests/embedding.rs`."""
+"""Values and gradients of PyTorch 2.15.0's embedding for `crates/d2l/tests/it/embedding.rs`."""
 
 from torch.nn.functional import embedding
 

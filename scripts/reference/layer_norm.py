@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's layer_norm for `crates/d2l/tests/layer_norm.rs`."""
+"""Values and gradients of PyTorch 2.15.0's layer_norm for `crates/d2l/tests/it/layer_norm.rs`."""
 
 from torch.nn.functional import layer_norm
 

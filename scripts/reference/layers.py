@@ -1,4 +1,4 @@
-"""Values and gradients of two small nets of PyTorch 2.15.0's layers for `crates/d2l/tests/layers.rs`.
+"""Values and gradients of two small nets of PyTorch 2.15.0's layers for `crates/d2l/tests/it/layers.rs`.
 
 For each net its parameters and buffers by PyTorch's names, the output while training, the gradients of the sum of its
 products with `seed`, the buffers after that step, and the output of inference.

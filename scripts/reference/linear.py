@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's linear for `crates/d2l/tests/linear.rs`."""
+"""Values and gradients of PyTorch 2.15.0's linear for `crates/d2l/tests/it/linear.rs`."""
 
 from torch.nn.functional import linear
 

@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's element-wise losses for `crates/d2l/tests/loss.rs`."""
+"""Values and gradients of PyTorch 2.15.0's element-wise losses for `crates/d2l/tests/it/loss.rs`."""
 
 import torch
 from torch.nn import functional

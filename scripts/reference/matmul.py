@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's matmul for `crates/d2l/tests/matmul.rs`."""
+"""Values and gradients of PyTorch 2.15.0's matmul for `crates/d2l/tests/it/matmul.rs`."""
 
 from reference import Reference
 

@@ -1,4 +1,4 @@
-"""PyTorch 2.15.0's optimizers, clipping and schedules, for `crates/d2l/tests/optim.rs`: parameters after each step.
+"""PyTorch 2.15.0's optimizers, clipping and schedules, for `crates/d2l/tests/it/optim.rs`: parameters after each step.
 
 The objective is half the sum of the squares of `x w + b`.
 """

@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's sums, means and maxima over axes for `crates/d2l/tests/reduce.rs`."""
+"""Values and gradients of PyTorch 2.15.0's sums, means and maxima over axes for `crates/d2l/tests/it/reduce.rs`."""
 
 from reference import Reference
 

@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's scatter_add for `crates/d2l/tests/scatter_add.rs`."""
+"""Values and gradients of PyTorch 2.15.0's scatter_add for `crates/d2l/tests/it/scatter_add.rs`."""
 
 from reference import Reference
 

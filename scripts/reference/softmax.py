@@ -1,4 +1,4 @@
-"""Values and gradients of PyTorch 2.15.0's softmax for `crates/d2l/tests/softmax.rs`."""
+"""Values and gradients of PyTorch 2.15.0's softmax for `crates/d2l/tests/it/softmax.rs`."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Values, indices and gradients of PyTorch 2.15.0's topk for `crates/d2l/tests/top_k.rs`."""
+"""Values, indices and gradients of PyTorch 2.15.0's topk for `crates/d2l/tests/it/top_k.rs`."""
 
 from reference import Reference
 

@@ -68,7 +68,7 @@ fn shape(workspace: &Workspace, section: &Section) -> Result<Vec<Problem>> {
         }
     }
     if !source.has_tests && !tested_outside(workspace, section)? {
-        let message = format!("no test: add `#[cfg(test)] mod tests` or a file in crates/{}/tests", section.chapter);
+        let message = format!("no test: add `#[cfg(test)] mod tests` or a file in crates/{}/tests/it", section.chapter);
         problems.push(Problem::file(shown, message));
     }
     Ok(problems)
@@ -77,18 +77,22 @@ fn shape(workspace: &Workspace, section: &Section) -> Result<Vec<Problem>> {
 /// Whether a file of the chapter's `tests` names the section's module.
 fn tested_outside(workspace: &Workspace, section: &Section) -> Result<bool> {
     let tests = workspace.crate_dir(&section.chapter).join("tests");
-    if !tests.is_dir() {
-        return Ok(false);
-    }
-    for entry in fs::read_dir(&tests)? {
+    Ok(tests.is_dir() && names_module(&tests, &section.module)?)
+}
+
+/// Whether a source in the folder, or in one of its own, has the module's name in code or the section's in a string.
+fn names_module(folder: &Path, module: &str) -> Result<bool> {
+    let is_name = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == '-';
+    for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = read(&path)?;
-            // The module's name in code, or the section's name in a string.
-            let is_name = |sign: char| sign.is_alphanumeric() || sign == '_' || sign == '-';
-            if text.split(|sign| !is_name(sign)).any(|word| word.replace('-', "_") == section.module) {
-                return Ok(true);
-            }
+        let names = if path.is_dir() {
+            names_module(&path, module)?
+        } else {
+            let is_source = path.extension().is_some_and(|extension| extension == "rs");
+            is_source && read(&path)?.split(|sign| !is_name(sign)).any(|word| word.replace('-', "_") == module)
+        };
+        if names {
+            return Ok(true);
         }
     }
     Ok(false)
@@ -216,7 +220,7 @@ mod tests {
         fixture.edit("crates/demo/src/first.rs", |text| text.replace("3.1 First", "First"));
         one_problem(&fixture, "first.rs:1: the first line must be");
         let fixture = recorded();
-        fixture.write("crates/demo/tests/second.rs", "use demo::second_thing_else;\n");
+        fixture.write("crates/demo/tests/it/second.rs", "use demo::second_thing_else;\n");
         one_problem(&fixture, "second_thing.rs: no test");
         let fixture = recorded();
         fs::remove_file(fixture.workspace.root.join("crates/demo/src/second_thing.rs")).unwrap();

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A build of one chapter in release mode, and what the test build of the workspace takes.
 const BUILD_GB: f64 = 2.0;
-const TESTS_GB: f64 = 12.0;
+const TESTS_GB: f64 = 6.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {

@@ -59,7 +59,7 @@ impl Fixture {
         fixture.write("crates/demo/src/lib.rs", LIB);
         fixture.write("crates/demo/src/first.rs", FIRST);
         fixture.write("crates/demo/src/second_thing.rs", SECOND);
-        fixture.write("crates/demo/tests/second.rs", "use demo::second_thing;\n");
+        fixture.write("crates/demo/tests/it/second.rs", "use demo::second_thing;\n");
         fixture.write("crates/demo/targets.json", r#"{"first": {"train_loss": {"max": 0.445}}}"#);
         fixture.write("notebooks-md/demo/first.md", PAGE);
         fixture.write("notebooks-md/demo/second-thing.md", "# Second\n<!-- code: One -->\n<!-- /code -->\n");

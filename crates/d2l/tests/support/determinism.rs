@@ -1,6 +1,6 @@
 //! The promise that a run's results depend on its seed and on nothing else, held against a chapter's own program.
 //!
-//! Each chapter's `tests/determinism.rs` names its program and a section; only there Cargo says where the program is.
+//! Each chapter's `tests/it/determinism.rs` names its program and a section; only there Cargo says where the program is.
 
 use std::process::Command;
 

@@ -1,5 +1,4 @@
 //! Checks that the operations' tests share.
-#![allow(dead_code)] // each test file uses its part
 
 pub mod reference;
 

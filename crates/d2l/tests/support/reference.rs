@@ -1,5 +1,4 @@
 //! Values and gradients that another framework computed, kept as safetensors in `tests/reference`.
-#![allow(dead_code)] // each test file uses its part
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,0 +1,8 @@
+//! Chapters 6 and 7: their sections, nets and program.
+//!
+//! One program for all of them: each more would be linked with candle once more.
+
+mod determinism;
+mod nets;
+mod resuming;
+mod sections;

@@ -1,9 +1,0 @@
-//! The same seed gives the same bits with any number of threads; another seed gives others.
-
-#[path = "../../d2l/tests/support/determinism.rs"]
-mod determinism;
-
-#[test]
-fn a_layer_depends_on_the_seed_alone() {
-    determinism::only_the_seed_matters(env!("CARGO_BIN_EXE_computation"), &["custom-layer"]);
-}

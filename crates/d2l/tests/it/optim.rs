@@ -1,0 +1,168 @@
+//! The optimizers, clipping and schedules against PyTorch's.
+
+use crate::support::assert_close;
+use crate::support::reference::Reference;
+use candle_core::{DType, Device, Result, Tensor, Var};
+use d2l::optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, ParameterGroup, RmsProp, Sgd, clip_gradients, schedule};
+
+/// Runs an optimizer on the reference's objective and holds every step's parameters against PyTorch's.
+fn check<O: Optimizer>(case: &str, optimizer: impl Fn(Vec<Var>) -> O) -> Result<()> {
+    let reference = Reference::load("optim");
+    for (dtype, tolerance) in [(DType::F64, 1e-9), (DType::F32, 1e-4), (DType::F16, 6e-2)] {
+        println!("{case} in {dtype:?}");
+        let start = [reference.get("start", "w").to_dtype(dtype)?, reference.get("start", "b").to_dtype(dtype)?];
+        let vars = start.iter().map(Var::from_tensor).collect::<Result<Vec<_>>>()?;
+        let x = reference.get("start", "x").to_dtype(dtype)?;
+        let mut optimizer = optimizer(vars.clone());
+        let steps = reference.get(case, "b");
+        for step in 0..steps.dim(0)? {
+            let out = x.matmul(&vars[0])?.broadcast_add(&vars[1])?;
+            optimizer.step(&(out.sqr()?.sum_all()? * 0.5)?.backward()?)?;
+            assert_close(&vars[0], &reference.get(case, "w").get(step)?, tolerance);
+            assert_close(&vars[1], &steps.get(step)?, tolerance);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn sgd_steps_as_pytorch_does() -> Result<()> {
+    check("sgd", |vars| Sgd::new(vars, 0.01))?;
+    check("sgd_decay", |vars| Sgd::new(vars, 0.01).weight_decay(0.1))?;
+    check("sgd_momentum", |vars| Sgd::new(vars, 0.01).momentum(0.9).weight_decay(0.1))?;
+    check("sgd_nesterov", |vars| Sgd::new(vars, 0.01).momentum(0.9).nesterov(true))
+}
+
+#[test]
+fn adaptive_optimizers_step_as_pytorch_does() -> Result<()> {
+    check("adam", |vars| Adam::new(vars, 0.001))?;
+    check("adam_options", |vars| Adam::new(vars, 0.1).betas(0.8, 0.95).eps(1e-6).weight_decay(0.1))?;
+    check("adamw", |vars| AdamW::new(vars, 0.001))?;
+    check("adamw_options", |vars| AdamW::new(vars, 0.1).betas(0.8, 0.95).weight_decay(0.3))?;
+    check("rmsprop", |vars| RmsProp::new(vars, 0.01))?;
+    check("rmsprop_options", |vars| RmsProp::new(vars, 0.02).alpha(0.9).eps(1e-6).momentum(0.5).weight_decay(0.1))?;
+    check("adagrad", |vars| Adagrad::new(vars, 0.01))?;
+    check("adagrad_options", |vars| Adagrad::new(vars, 0.1).eps(1e-6).weight_decay(0.1))?;
+    check("adadelta", |vars| Adadelta::new(vars, 1.0))?;
+    check("adadelta_options", |vars| Adadelta::new(vars, 0.5).rho(0.8).eps(1e-4).weight_decay(0.1))
+}
+
+#[test]
+fn groups_step_as_pytorch_does() -> Result<()> {
+    let groups = |vars: Vec<Var>| {
+        vec![
+            ParameterGroup { weight_decay: Some(0.2), ..ParameterGroup::from(vars[..1].to_vec()) },
+            ParameterGroup { learning_rate_factor: 0.5, ..ParameterGroup::from(vars[1..].to_vec()) },
+        ]
+    };
+    check("sgd_groups", |vars| Sgd::new(groups(vars), 0.01).momentum(0.9))?;
+    check("adam_groups", |vars| Adam::new(groups(vars), 0.1))?;
+    check("adamw_groups", |vars| AdamW::new(groups(vars), 0.1))?;
+    check("rmsprop_groups", |vars| RmsProp::new(groups(vars), 0.02))?;
+    check("adagrad_groups", |vars| Adagrad::new(groups(vars), 0.1))?;
+    check("adadelta_groups", |vars| Adadelta::new(groups(vars), 1.0))
+}
+
+#[test]
+fn clipping_is_that_of_pytorch() -> Result<()> {
+    let reference = Reference::load("optim");
+    let vars = [Var::from_tensor(reference.get("start", "w"))?, Var::from_tensor(reference.get("start", "b"))?];
+    let out = reference.get("start", "x").matmul(&vars[0])?.broadcast_add(&vars[1])?;
+    let mut grads = (out.sqr()?.sum_all()? * 0.5)?.backward()?;
+    let norm = clip_gradients(&mut grads, &vars, 0.5)?;
+    assert_close(&Tensor::new(norm, &Device::Cpu)?, reference.get("clipped", "norm"), 1e-12);
+    for (var, name) in vars.iter().zip(["w", "b"]) {
+        // PyTorch adds 1e-6 to the norm that it divides by.
+        assert_close(grads.get(var).expect("a gradient"), reference.get("clipped", name), 1e-6);
+    }
+    Ok(())
+}
+
+#[test]
+fn schedules_are_those_of_pytorch() -> Result<()> {
+    let reference = Reference::load("optim");
+    let check = |name: &str, rate: &dyn Fn(usize) -> f64| -> Result<()> {
+        let expected = reference.get("schedule", name);
+        let rates: Vec<f64> = (0..expected.elem_count()).map(rate).collect();
+        assert_close(&Tensor::new(rates, &Device::Cpu)?, expected, 1e-12);
+        Ok(())
+    };
+    check("step", &|epoch| schedule::step(0.3, epoch, 5, 0.3))?;
+    check("multi_step", &|epoch| schedule::multi_step(0.3, epoch, &[4, 9, 17], 0.5))?;
+    let cosine = schedule::Cosine { initial: 0.3, last: 0.01, ..schedule::Cosine::default() };
+    check("cosine", &|epoch| cosine.at(epoch))?;
+    let warm = schedule::Cosine { warmup_steps: 5, warmup_begin: 0.1, ..cosine };
+    check("warm_up_cosine", &|epoch| warm.at(epoch))
+}
+
+#[test]
+fn clipping_scales_all_gradients_by_their_common_norm() -> Result<()> {
+    for dtype in [DType::F32, DType::F64, DType::F16] {
+        let var = |values: &[f64]| Var::from_tensor(&Tensor::new(values, &Device::Cpu)?.to_dtype(dtype)?);
+        let (a, b, unused) = (var(&[3.0, 0.0])?, var(&[4.0])?, var(&[100.0])?);
+        let loss = ((a.sqr()?.sum_all()? + b.sqr()?.sum_all()?)? * 0.5)?;
+        let vars = [a.clone(), b.clone(), unused.clone()];
+        let mut grads = loss.backward()?;
+        assert!((clip_gradients(&mut grads, &vars, 10.0)? - 5.0).abs() < 1e-6);
+        assert_close(grads.get(&b).expect("a gradient"), &Tensor::new(&[4.0], &Device::Cpu)?, 0.0);
+        assert!((clip_gradients(&mut grads, &vars, 1.0)? - 5.0).abs() < 1e-6);
+        assert_close(grads.get(&a).expect("a gradient"), &Tensor::new(&[0.6, 0.0], &Device::Cpu)?, 1e-3);
+        assert_close(grads.get(&b).expect("a gradient"), &Tensor::new(&[0.8], &Device::Cpu)?, 1e-3);
+        assert!(grads.get(&unused).is_none());
+        assert!(clip_gradients(&mut grads, &vars, 0.0).expect_err("bad").to_string().contains("max_norm"));
+    }
+    Ok(())
+}
+
+#[test]
+fn groups_have_their_own_settings_and_no_gradient_means_no_step() -> Result<()> {
+    let var = |value: f64| Var::new(&[value], &Device::Cpu);
+    let (plain, fast, decayed, unused) = (var(1.0)?, var(1.0)?, var(1.0)?, var(1.0)?);
+    let groups = vec![
+        ParameterGroup::from(vec![plain.clone(), unused.clone()]),
+        ParameterGroup { learning_rate_factor: 10.0, ..ParameterGroup::from(vec![fast.clone()]) },
+        ParameterGroup { weight_decay: Some(0.5), ..ParameterGroup::from(vec![decayed.clone()]) },
+    ];
+    let mut optimizer = Sgd::new(groups, 0.1);
+    let loss = ((plain.as_tensor() + fast.as_tensor())? + decayed.as_tensor())?.sum_all()?;
+    let grads = loss.backward()?;
+    optimizer.step(&grads)?;
+    let value = |var: &Var| -> Result<f64> { var.get(0)?.to_scalar() };
+    assert!((value(&plain)? - 0.9).abs() < 1e-12);
+    assert!((value(&fast)? - 0.0).abs() < 1e-12);
+    assert!((value(&decayed)? - 0.85).abs() < 1e-12);
+    assert!((value(&unused)? - 1.0).abs() < 1e-12);
+    optimizer.set_learning_rate(0.2);
+    optimizer.step(&grads)?;
+    assert!((value(&plain)? - 0.7).abs() < 1e-12);
+    assert!((optimizer.learning_rate() - 0.2).abs() < 1e-12);
+    Ok(())
+}
+
+#[test]
+fn a_layer_sees_the_update_and_large_parameters_are_updated_throughout() -> Result<()> {
+    let var = Var::zeros((300, 301), DType::F32, &Device::Cpu)?;
+    let held_by_a_layer = var.as_tensor().clone();
+    let grads = var.sum_all()?.backward()?;
+    Sgd::new(vec![("weight".to_owned(), var)], 1.0).step(&grads)?;
+    assert_close(&held_by_a_layer, &Tensor::full(-1.0f32, (300, 301), &Device::Cpu)?, 0.0);
+    Ok(())
+}
+
+#[test]
+fn bad_settings_are_named() -> Result<()> {
+    let var = Var::zeros(2, DType::F32, &Device::Cpu)?;
+    let mut grads = var.sum_all()?.backward()?;
+    let message = |mut optimizer: Sgd| optimizer.step(&grads).expect_err("a bad setting").to_string();
+    let sgd = |rate| Sgd::new(vec![var.clone()], rate);
+    assert!(message(sgd(-1.0)).contains("Sgd: learning_rate must be finite and not negative, got -1"));
+    assert!(message(sgd(f64::NAN)).contains("learning_rate"));
+    assert!(message(sgd(1.0).weight_decay(-0.1)).contains("weight_decay"));
+    assert!(message(sgd(1.0).momentum(1.0)).contains("momentum must be in [0, 1), got 1"));
+    assert!(message(sgd(1.0).nesterov(true)).contains("nesterov needs a momentum"));
+    let error = Adam::new(vec![var.clone()], 1.0).betas(0.9, 1.0).step(&grads).expect_err("a bad setting").to_string();
+    assert!(error.contains("Adam: beta 2 must be in [0, 1), got 1"), "{error}");
+    grads.insert(&var, Tensor::zeros(3, DType::F32, &Device::Cpu)?);
+    assert!(sgd(1.0).step(&grads).expect_err("a bad gradient").to_string().contains("has a gradient"));
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! The same seed gives the same bits with any number of threads; another seed gives others.
+
+#[path = "../../../d2l/tests/support/determinism.rs"]
+mod runs;
+
+#[test]
+fn softmax_regression_depends_on_the_seed_alone() {
+    runs::only_the_seed_matters(
+        env!("CARGO_BIN_EXE_linear-nets"),
+        &["softmax-regression-scratch", "--num-epochs", "2"],
+    );
+}

@@ -1,0 +1,8 @@
+//! Chapter 3's sections, and its program in strange surroundings.
+//!
+//! One program for all of them: each more would be linked with candle once more.
+
+mod determinism;
+mod sections;
+#[cfg(unix)]
+mod surroundings;

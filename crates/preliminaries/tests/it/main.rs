@@ -1,0 +1,6 @@
+//! Chapter 2's sections and its program.
+//!
+//! One program for all of them: each more would be linked with candle once more.
+
+mod determinism;
+mod sections;
