@@ -2,14 +2,15 @@
 //!
 //! Each convolution sees the outputs of all before it, beside a net in which it sees the last one only.
 //!
-//! `cargo run --release -p cnn -- densenet` trains a narrow one on a part of the images in a minute or two; `--scale book`
-//! has the book's settings: training loss 0.15, training accuracy 0.94, test accuracy 0.8 to 0.9.
+//! `cargo run --release -p cnn -- densenet` trains narrow ones on a part of the images, in some four minutes, to training
+//! losses of 0.34 and, for the plain net, 0.55; `--scale book` has the book's settings: training loss 0.15, training
+//! accuracy 0.94, test accuracy 0.8 to 0.9.
 
 use d2l::nn::{AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Sequential, VarBuilder};
 use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, concat};
 use d2l::prelude::*;
 
-use crate::training::{Training, narrowed};
+use crate::training::{Training, defaults, narrowed};
 
 /// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -19,37 +20,11 @@ pub struct Config {
     pub training: Training,
 }
 
-impl Hyperparameters for Config {
-    const SCALE_ON_CPU: Scale = Scale::Laptop;
-
-    fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
-        match scale {
-            Scale::Book => &[
-                ("batch_size", "256"),
-                ("lr", "0.1"),
-                ("num_epochs", "10"),
-                ("side", "96"),
-                ("examples", "60000"),
-                ("narrowing", "1"),
-            ],
-            Scale::Laptop => &[
-                ("batch_size", "64"),
-                ("lr", "0.1"),
-                ("num_epochs", "5"),
-                ("side", "48"),
-                ("examples", "6000"),
-                ("narrowing", "2"),
-            ],
-            Scale::Smoke => &[
-                ("batch_size", "32"),
-                ("lr", "0.1"),
-                ("num_epochs", "2"),
-                ("side", "32"),
-                ("examples", "640"),
-                ("narrowing", "8"),
-            ],
-        }
-    }
+defaults! {
+           batch_size lr  num_epochs side examples narrowing;
+    book   256        0.1 10         96   60000    1;
+    laptop 64         0.1 5          48   6000     2;
+    smoke  32         0.1 2          32   640      8;
 }
 
 /// Batch normalisation, with the ReLU after it in the same pass.

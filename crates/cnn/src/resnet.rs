@@ -2,14 +2,15 @@
 //!
 //! ResNet-18, whose blocks learn what to add to their input, beside the same net without the additions.
 //!
-//! `cargo run --release -p cnn -- resnet` trains a narrow one on a part of the images in a minute or two;
-//! `--scale book` has the book's settings: training loss 0.01, training accuracy 0.997, test accuracy 0.85 to 0.92.
+//! `cargo run --release -p cnn -- resnet` trains narrow ones on a part of the images, in a minute or two, to training losses
+//! of 0.27 and, without the additions, 0.38; `--scale book` has the book's settings: training loss 0.01, training accuracy
+//! 0.997, test accuracy 0.85 to 0.92.
 
 use d2l::nn::{BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Sequential, VarBuilder};
 use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, add_relu, relu};
 use d2l::prelude::*;
 
-use crate::training::{Training, narrowed};
+use crate::training::{Training, defaults, narrowed};
 
 /// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -19,37 +20,11 @@ pub struct Config {
     pub training: Training,
 }
 
-impl Hyperparameters for Config {
-    const SCALE_ON_CPU: Scale = Scale::Laptop;
-
-    fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
-        match scale {
-            Scale::Book => &[
-                ("batch_size", "256"),
-                ("lr", "0.05"),
-                ("num_epochs", "10"),
-                ("side", "96"),
-                ("examples", "60000"),
-                ("narrowing", "1"),
-            ],
-            Scale::Laptop => &[
-                ("batch_size", "64"),
-                ("lr", "0.05"),
-                ("num_epochs", "5"),
-                ("side", "48"),
-                ("examples", "6000"),
-                ("narrowing", "4"),
-            ],
-            Scale::Smoke => &[
-                ("batch_size", "32"),
-                ("lr", "0.05"),
-                ("num_epochs", "2"),
-                ("side", "32"),
-                ("examples", "640"),
-                ("narrowing", "8"),
-            ],
-        }
-    }
+defaults! {
+           batch_size lr   num_epochs side examples narrowing;
+    book   256        0.05 10         96   60000    1;
+    laptop 64         0.05 5          48   6000     4;
+    smoke  32         0.05 2          32   640      8;
 }
 
 /// Whether a block adds its input to its output.

@@ -33,6 +33,24 @@ pub struct Training {
     pub narrowing: u32,
 }
 
+/// Gives a section's `Config` its defaults, a row a scale, and the scale `laptop` on a CPU.
+macro_rules! defaults {
+    ($($name:ident)*; book $($book:literal)*; laptop $($laptop:literal)*; smoke $($smoke:literal)*;) => {
+        impl d2l::notebook::Hyperparameters for Config {
+            const SCALE_ON_CPU: d2l::notebook::Scale = d2l::notebook::Scale::Laptop;
+
+            fn defaults_at(scale: d2l::notebook::Scale) -> &'static [(&'static str, &'static str)] {
+                match scale {
+                    d2l::notebook::Scale::Book => &[$((stringify!($name), stringify!($book))),*],
+                    d2l::notebook::Scale::Laptop => &[$((stringify!($name), stringify!($laptop))),*],
+                    d2l::notebook::Scale::Smoke => &[$((stringify!($name), stringify!($smoke))),*],
+                }
+            }
+        }
+    };
+}
+pub(crate) use defaults;
+
 impl Training {
     /// Loaders of the first `examples` training images, and of a third as many test images where that is not all, at a
     /// side of `side`.

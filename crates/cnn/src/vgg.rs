@@ -2,8 +2,9 @@
 //!
 //! Blocks of 3×3 convolutions, each block halving the image; VGG-11 is five of them.
 //!
-//! `cargo run --release -p cnn -- vgg` trains a narrow one on a part of the images in a minute or two; `--scale book` has
-//! the book's settings: training loss 0.17 to 0.18, training accuracy 0.93, test accuracy 0.92.
+//! `cargo run --release -p cnn -- vgg` trains a narrow one on a part of the images, in a minute or two, to a training loss of
+//! 0.44 and accuracies of 0.83; `--scale book` has the book's settings: training loss 0.17 to 0.18, training accuracy 0.93,
+//! test accuracy 0.92.
 
 use candle_core::bail;
 use d2l::nn::{Conv2d, Dropout, Flatten, Linear, MaxPool2d, Sequential, VarBuilder};
@@ -11,7 +12,7 @@ use d2l::ops::{Conv2dConfig, Pool2dConfig, relu};
 use d2l::prelude::*;
 use d2l::random::{Purpose, Random, Stream};
 
-use crate::training::{Training, narrowed};
+use crate::training::{Training, defaults, narrowed};
 
 /// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -24,40 +25,11 @@ pub struct Config {
     pub units: u32,
 }
 
-impl Hyperparameters for Config {
-    const SCALE_ON_CPU: Scale = Scale::Laptop;
-
-    fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
-        match scale {
-            Scale::Book => &[
-                ("batch_size", "128"),
-                ("lr", "0.05"),
-                ("num_epochs", "10"),
-                ("side", "224"),
-                ("examples", "60000"),
-                ("narrowing", "4"),
-                ("units", "4096"),
-            ],
-            Scale::Laptop => &[
-                ("batch_size", "32"),
-                ("lr", "0.05"),
-                ("num_epochs", "10"),
-                ("side", "64"),
-                ("examples", "6000"),
-                ("narrowing", "8"),
-                ("units", "512"),
-            ],
-            Scale::Smoke => &[
-                ("batch_size", "16"),
-                ("lr", "0.05"),
-                ("num_epochs", "2"),
-                ("side", "32"),
-                ("examples", "320"),
-                ("narrowing", "16"),
-                ("units", "64"),
-            ],
-        }
-    }
+defaults! {
+           batch_size lr   num_epochs side examples narrowing units;
+    book   128        0.05 10         224  60000    4         4096;
+    laptop 32         0.05 10         64   6000     8         512;
+    smoke  16         0.05 2          32   320      16        64;
 }
 
 /// The blocks of VGG-11: how many convolutions each has, and to how many channels.
