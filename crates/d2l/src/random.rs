@@ -131,7 +131,10 @@ fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
     Stream::new(generator)
 }
 
-/// Draws from `N(mean, std²)` as an `f32` tensor of any shape.
+/// Draws from `N(mean, std²)` as an `f32` tensor of any shape (section 2.1).
+///
+/// # Errors
+/// What the device gives.
 pub fn normal(stream: &mut Stream, mean: f64, std: f64, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
     let shape = shape.into();
     let values: Vec<f32> = stream.with(|generator| {
@@ -144,7 +147,10 @@ pub fn normal(stream: &mut Stream, mean: f64, std: f64, shape: impl Into<Shape>,
     Tensor::from_vec(values, shape, device)
 }
 
-/// Draws uniformly from `[low, high)` as an `f32` tensor of any shape.
+/// Draws uniformly from `[low, high)` as an `f32` tensor of any shape (section 2.1).
+///
+/// # Errors
+/// What the device gives.
 pub fn uniform(stream: &mut Stream, low: f64, high: f64, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
     let shape = shape.into();
     let values: Vec<f32> = stream.with(|generator| {

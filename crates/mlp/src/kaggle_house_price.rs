@@ -12,7 +12,7 @@ use anyhow::ensure;
 use d2l::data::ArrayLoader;
 use d2l::data::hub::{DATA_URL, DATASETS};
 use d2l::nn::{Linear, Parameters};
-use d2l::notebook::positive;
+use d2l::notebook::{non_negative, positive};
 use d2l::ops::{Reduction, mse_loss};
 use d2l::optim::{Adam, Optimizer};
 use d2l::plot::Chart;
@@ -39,7 +39,7 @@ pub struct Config {
     #[arg(long, default_value_t = 5.0, value_parser = positive)]
     pub lr: f64,
     /// Weight decay
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = non_negative)]
     pub weight_decay: f64,
     /// Houses a minibatch
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]

@@ -5,6 +5,7 @@
 //! `cargo run --release -p mlp -- mlp`
 //! At once: two linear layers equal one to six digits; the sigmoid's slope is never above 0.25, the others' reach 1.
 
+use d2l::notebook::finite;
 use d2l::ops::{relu, sigmoid, tanh};
 use d2l::plot::{Chart, Panels};
 use d2l::prelude::*;
@@ -13,7 +14,7 @@ use d2l::prelude::*;
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Config {
     /// The slope of pReLU below zero
-    #[arg(long, default_value_t = 0.25, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0.25, value_parser = finite)]
     pub alpha: f64,
 }
 

@@ -11,6 +11,7 @@ use std::collections::BinaryHeap;
 
 use anyhow::ensure;
 use d2l::data::{BOS, EOS};
+use d2l::notebook::non_negative;
 use d2l::ops::log_softmax;
 use d2l::plot::{Chart, Panels};
 use d2l::prelude::*;
@@ -28,7 +29,7 @@ pub struct Config {
     #[serde(flatten)]
     pub model: seq2seq::Config,
     /// The power of a sequence's length that its log-probability is divided by
-    #[arg(long, default_value_t = 0.75)]
+    #[arg(long, default_value_t = 0.75, value_parser = non_negative)]
     pub alpha: f64,
     /// Sentences after those of training that are translated too
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]

@@ -1,14 +1,63 @@
 //! What the language models of chapters 8 and 9 have in common: their interface, their optimizer, and how a section
 //! trains one and shows it.
 
+use d2l::data::TimeMachine;
 use d2l::ops::backward;
 use d2l::optim::{Optimizer, Sgd, clip_gradients};
 use d2l::plot::Chart;
 use d2l::prelude::*;
-use d2l::text::{SequenceLoader, Vocab};
+use d2l::random::Purpose;
+use d2l::text::{Sampling, SequenceLoader, Vocab};
 use d2l::train::{EpochSummary, Updater};
 
 use crate::rnn_scratch::{predict, train};
+
+/// How a model reads its text; the defaults are the book's.
+#[derive(Debug, Clone, Args, Serialize)]
+pub struct Reading {
+    /// Subsequences a minibatch
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch_size: u32,
+    /// Characters of a subsequence
+    #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u32).range(1..))]
+    pub num_steps: u32,
+    /// Characters of the text to train on
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_tokens: u32,
+    /// Passes over the text
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub num_epochs: u32,
+}
+
+impl Reading {
+    /// The minibatches of a text's characters, and their vocabulary.
+    ///
+    /// # Errors
+    /// Where the text is too short for one minibatch.
+    pub fn minibatches(
+        &self,
+        text: &TimeMachine,
+        sampling: Sampling,
+        nb: &mut Notebook,
+    ) -> anyhow::Result<(SequenceLoader, Vocab)> {
+        let (shape, max_tokens) = ((self.batch_size as usize, self.num_steps as usize), self.max_tokens as usize);
+        text.load(shape, sampling, Some(max_tokens), nb.fork(Purpose::Shuffling), nb.device())
+    }
+}
+
+/// What a language model's section changes at a scale.
+pub const fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
+    match scale {
+        Scale::Smoke => &[
+            ("batch_size", "8"),
+            ("num_steps", "10"),
+            ("max_tokens", "1000"),
+            ("num_hiddens", "32"),
+            ("num_epochs", "3"),
+        ],
+        _ => &[],
+    }
+}
 
 /// What a model carries from one step to the next, each `(layers, batch, hidden)` or `(batch, hidden)`: the hidden
 /// state and, for a long short-term memory, its memory cell. Empty at the start of a text.

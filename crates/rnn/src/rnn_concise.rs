@@ -9,47 +9,29 @@ use d2l::nn::{Gru, Linear, Lstm, RecurrentConfig, Rnn, VarBuilder};
 use d2l::notebook::positive;
 use d2l::ops::RnnActivation;
 use d2l::prelude::*;
-use d2l::random::{self, Purpose};
+use d2l::random;
 use d2l::text::Sampling;
 
-use crate::language_model::{LanguageModel, State, clipped_descent, train_and_show};
+use crate::language_model::{LanguageModel, Reading, State, clipped_descent, defaults_at, train_and_show};
 use crate::rnn_scratch::{one_hot, predict};
 
 /// Hyperparameters; the defaults are the book's.
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Config {
-    /// Subsequences a minibatch
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
-    pub batch_size: u32,
-    /// Characters of a subsequence
-    #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u32).range(1..))]
-    pub num_steps: u32,
-    /// Characters of the text to train on
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_tokens: u32,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub reading: Reading,
     /// Hidden units
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub num_hiddens: u32,
     /// Learning rate
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub lr: f64,
-    /// Passes over the text
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
-    pub num_epochs: u32,
 }
 
 impl Hyperparameters for Config {
     fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
-        match scale {
-            Scale::Smoke => &[
-                ("batch_size", "8"),
-                ("num_steps", "10"),
-                ("max_tokens", "1000"),
-                ("num_hiddens", "32"),
-                ("num_epochs", "3"),
-            ],
-            _ => &[],
-        }
+        defaults_at(scale)
     }
 }
 
@@ -111,9 +93,7 @@ impl<L: RecurrentLayer> LanguageModel for RecurrentLanguageModel<L> {
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Reading the dataset")?;
     let text = nb.time_machine()?;
-    let (device, shape) = (nb.device().clone(), (config.batch_size as usize, config.num_steps as usize));
-    let (max_tokens, shuffle) = (Some(config.max_tokens as usize), nb.fork(Purpose::Shuffling));
-    let (mut train, vocab) = text.load(shape, Sampling::Sequential, max_tokens, shuffle, &device)?;
+    let (mut train, vocab) = config.reading.minibatches(&text, Sampling::Sequential, nb)?;
 
     nb.cell("The layer")?;
     let hidden = config.num_hiddens as usize;
@@ -125,7 +105,9 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     }
 
     nb.cell("Its outputs and its state")?;
-    let x = random::uniform(nb.sampling(), 0.0, 1.0, (shape.1, shape.0, vocab.len()), &device)?; // (steps, batch, ids)
+    let device = nb.device().clone();
+    let shape = (config.reading.num_steps as usize, config.reading.batch_size as usize, vocab.len());
+    let x = random::uniform(nb.sampling(), 0.0, 1.0, shape, &device)?; // (steps, batch, ids)
     let (outputs, state) = layer.forward(&x, None, None, None)?;
     nb.say(format!("outputs {:?}, state {:?}", outputs.dims(), state.dims()))?;
 
@@ -135,6 +117,6 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("Training and predicting")?;
     let mut updater = clipped_descent(parameters.variables(), config.lr);
-    let epochs = config.num_epochs as usize;
+    let epochs = config.reading.num_epochs as usize;
     train_and_show(nb, "", &net, (&mut train, &vocab), epochs, &mut updater)
 }

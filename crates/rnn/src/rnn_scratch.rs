@@ -16,43 +16,25 @@ use d2l::random::{self, Purpose, Stream};
 use d2l::text::{Sampling, SequenceLoader, Vocab};
 use d2l::train::{Accumulator, Diverged, EpochSummary, History, Interrupted, Monitor, Progress, Updater, run_epochs};
 
-use crate::language_model::{LanguageModel, State, train_and_show};
+use crate::language_model::{LanguageModel, Reading, State, defaults_at, train_and_show};
 
 /// Hyperparameters; the defaults are the book's.
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Config {
-    /// Subsequences a minibatch
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
-    pub batch_size: u32,
-    /// Characters of a subsequence
-    #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u32).range(1..))]
-    pub num_steps: u32,
-    /// Characters of the text to train on
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_tokens: u32,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub reading: Reading,
     /// Hidden units
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub num_hiddens: u32,
     /// Learning rate
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub lr: f64,
-    /// Passes over the text
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
-    pub num_epochs: u32,
 }
 
 impl Hyperparameters for Config {
     fn defaults_at(scale: Scale) -> &'static [(&'static str, &'static str)] {
-        match scale {
-            Scale::Smoke => &[
-                ("batch_size", "8"),
-                ("num_steps", "10"),
-                ("max_tokens", "1000"),
-                ("num_hiddens", "32"),
-                ("num_epochs", "3"),
-            ],
-            _ => &[],
-        }
+        defaults_at(scale)
     }
 }
 
@@ -259,14 +241,12 @@ pub fn train(
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Reading the dataset")?;
     let text = nb.time_machine()?;
-    let (device, shape) = (nb.device().clone(), (config.batch_size as usize, config.num_steps as usize));
-    let max_tokens = Some(config.max_tokens as usize);
-    let mut load = |sampling| text.load(shape, sampling, max_tokens, nb.fork(Purpose::Shuffling), &device);
-    let (mut sequential, vocab) = load(Sampling::Sequential)?;
-    let (mut random, _) = load(Sampling::Random)?;
+    let (mut sequential, vocab) = config.reading.minibatches(&text, Sampling::Sequential, nb)?;
+    let (mut random, _) = config.reading.minibatches(&text, Sampling::Random, nb)?;
     nb.say(format!("{} ids; at most {} minibatches an epoch", vocab.len(), sequential.batches()))?;
 
     nb.cell("One-hot encoding")?;
+    let device = nb.device().clone();
     let ids = Tensor::new(&[[0u32, 2]], &device)?; // (1, 2)
     nb.show("ids 0 and 2", one_hot(&ids, vocab.len())?.squeeze(1)?)?; // (2, 28)
     let x = Tensor::arange(0u32, 10, &device)?.reshape((2, 5))?;
@@ -299,7 +279,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("Training")?;
     let mut updater = clipped(net.variables());
-    let epochs = config.num_epochs as usize;
+    let epochs = config.reading.num_epochs as usize;
     train_and_show(nb, "sequential", &net, (&mut sequential, &vocab), epochs, &mut updater)?;
 
     nb.cell("Training with random sampling")?;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use d2l::data::{BOS, EOS, PAD, TranslationLoader, preprocess_pairs, truncate_pad};
 use d2l::nn::{Embedding, Gru, Linear, Parameters, RecurrentConfig, VarBuilder, init};
-use d2l::notebook::positive;
+use d2l::notebook::{positive, probability};
 use d2l::ops::{Reduction, backward, concat, cross_entropy};
 use d2l::optim::{Adam, Optimizer, clip_gradients};
 use d2l::plot::Chart;
@@ -42,7 +42,7 @@ pub struct Config {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub num_layers: u32,
     /// The share of a layer's outputs that training drops
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, value_parser = probability)]
     pub dropout: f64,
     /// Learning rate
     #[arg(long, default_value_t = 0.005, value_parser = positive)]

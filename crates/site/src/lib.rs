@@ -4,6 +4,7 @@
 //! crates: about a minute of a first build, which no other command should have to wait for.
 
 mod check;
+mod files;
 mod math;
 
 use std::fs;
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use mdbook_driver::MDBook;
 use mdbook_driver::book::Book;
 
+use files::copy;
 use math::Typesetter;
 
 /// The folder of the documentation within a site.
@@ -74,20 +76,6 @@ fn each_page(dir: &Path, visit: &mut impl FnMut(&Path) -> Result<()>) -> Result<
             each_page(&path, visit)?;
         } else if path.extension().is_some_and(|extension| extension == "html") {
             visit(&path)?;
-        }
-    }
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let entry = entry?;
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            copy(&from, &to)?;
-        } else {
-            fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! One program for all of them: each more would be linked with candle once more.
 
 mod determinism;
+mod flags;
 mod models;
 mod reference;
 mod sections;

@@ -66,7 +66,7 @@ pub enum Event<'a> {
 
 type Listener = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// Finds, downloads, checks and unpacks data sets.
+/// Finds, downloads, checks and unpacks data sets (section 4.10).
 pub struct Hub {
     /// The cache folder; created when something is fetched.
     pub cache: PathBuf,

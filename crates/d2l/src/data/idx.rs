@@ -13,7 +13,7 @@ use flate2::bufread::GzDecoder;
 /// No set of the book's is larger than 60,000 images of 28 x 28; a header that promises more than this is wrong.
 const MAX_BYTES: usize = 1 << 30;
 
-/// Unsigned bytes in the shape that the header gives.
+/// Unsigned bytes in the shape that the header gives (section 3.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idx {
     /// The length of each axis, the number of examples first.

@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 
 use crate::random::Stream;
 
-/// Examples that can be gathered into a minibatch of features and labels.
+/// Examples that can be gathered into a minibatch of features and labels (section 3.3).
 pub trait Dataset {
     /// How many examples there are.
     fn len(&self) -> usize;
@@ -23,7 +23,7 @@ pub trait Dataset {
     fn batch(&self, indices: &[usize], device: &Device) -> candle_core::Result<(Tensor, Tensor)>;
 }
 
-/// Serves a dataset in minibatches, in a new random order each epoch where it has a stream for it.
+/// Serves a dataset in minibatches, in a new random order each epoch where it has a stream for it (section 3.3).
 ///
 /// The last minibatch of an epoch is smaller where the batch size does not divide the number of examples.
 pub struct Loader<D> {
@@ -93,7 +93,7 @@ impl<D: Dataset> Iterator for Epoch<'_, D> {
     }
 }
 
-/// Features and labels held as two tensors with one example a row.
+/// Features and labels held as two tensors with one example a row (section 3.3).
 #[derive(Debug, Clone)]
 pub struct Arrays {
     features: Tensor,

@@ -8,14 +8,14 @@ use crate::ops::{self, BatchNormConfig, RunningStatistics};
 /// The names of the running statistics under a layer's prefix.
 const BUFFERS: [&str; 2] = ["running_mean", "running_var"];
 
-/// Whether a variable of this full name (`features.1.running_mean`) is a buffer: saved and loaded with the parameters,
-/// but not trained.
+/// Whether a variable of this full name (`features.1.running_mean`) is a buffer (section 7.5): saved and loaded with
+/// the parameters, but not trained.
 pub fn is_buffer(name: &str) -> bool {
     BUFFERS.contains(&name.rsplit_once('.').map_or(name, |(_, last)| last))
 }
 
 /// Batch normalisation of `(batch, channels)` or `(batch, channels, height, width)`, with `weight` (γ, starting at 1)
-/// and `bias` (β, starting at 0) and the buffers `running_mean` and `running_var`, `(channels)` each.
+/// and `bias` (β, starting at 0) and the buffers `running_mean` and `running_var`, `(channels)` each (section 7.5).
 ///
 /// The buffers are variables of the builder's store, updated in place by training steps, so they are saved with it;
 /// [`is_buffer`] tells them from parameters.
@@ -31,6 +31,9 @@ pub struct BatchNorm {
 
 impl BatchNorm {
     /// A layer with the builder's variables.
+    ///
+    /// # Errors
+    /// Where the builder lacks a variable of that shape.
     pub fn new(channels: usize, config: BatchNormConfig, vb: &VarBuilder) -> Result<Self> {
         let get = |name: &str, value: f64| vb.get_with_hints(channels, name, Init::Const(value));
         let [mean, var] = BUFFERS;

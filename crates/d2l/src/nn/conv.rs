@@ -24,7 +24,8 @@ fn variables(
     Ok((weight, bias))
 }
 
-/// A convolution over `(batch, in, length)`, `weight` of `(out, in / groups, kernel)` and `bias` of `(out)`.
+/// A convolution (section 15.3) over `(batch, in, length)`, `weight` of `(out, in / groups, kernel)` and `bias` of
+/// `(out)`.
 #[derive(Debug, Clone)]
 #[doc(alias = "nn.Conv1d")]
 pub struct Conv1d {
@@ -35,12 +36,18 @@ pub struct Conv1d {
 
 impl Conv1d {
     /// A layer with `weight` and `bias` of the builder.
+    ///
+    /// # Errors
+    /// Where the builder lacks a parameter of that shape. What `config` demands of the sizes is checked when the layer runs.
     pub fn new(inputs: usize, outputs: usize, kernel: usize, config: Conv1dConfig, vb: &VarBuilder) -> Result<Self> {
         let init = uniform(inputs / config.groups.max(1) * kernel);
         Self::with_init(inputs, outputs, kernel, config, vb, init, init)
     }
 
     /// A layer with chosen initial values.
+    ///
+    /// # Errors
+    /// As [`Conv1d::new`].
     pub fn with_init(
         inputs: usize,
         outputs: usize,
@@ -56,6 +63,9 @@ impl Conv1d {
     }
 
     /// A layer with `weight` only.
+    ///
+    /// # Errors
+    /// As [`Conv1d::new`].
     pub fn without_bias(
         inputs: usize,
         outputs: usize,
@@ -86,7 +96,7 @@ impl Module for Conv1d {
 }
 
 /// A convolution over `(batch, in, height, width)`, `weight` of `(out, in / groups, kernel height, kernel width)` and
-/// `bias` of `(out)`.
+/// `bias` of `(out)` (section 6.2).
 #[derive(Debug, Clone)]
 #[doc(alias = "nn.Conv2d")]
 #[doc(alias = "Conv2D")]
@@ -98,6 +108,9 @@ pub struct Conv2d {
 
 impl Conv2d {
     /// A layer with `weight` and `bias` of the builder; `kernel` is `(height, width)`.
+    ///
+    /// # Errors
+    /// Where the builder lacks a parameter of that shape. What `config` demands of the sizes is checked when the layer runs.
     pub fn new(
         inputs: usize,
         outputs: usize,
@@ -110,6 +123,9 @@ impl Conv2d {
     }
 
     /// A layer with chosen initial values.
+    ///
+    /// # Errors
+    /// As [`Conv2d::new`].
     pub fn with_init(
         inputs: usize,
         outputs: usize,
@@ -125,6 +141,9 @@ impl Conv2d {
     }
 
     /// A layer with `weight` only, as before a batch normalisation.
+    ///
+    /// # Errors
+    /// As [`Conv2d::new`].
     pub fn without_bias(
         inputs: usize,
         outputs: usize,
@@ -156,7 +175,7 @@ impl Module for Conv2d {
 }
 
 /// A transposed convolution over `(batch, in, height, width)`, `weight` of `(in, out / groups, kernel height, kernel
-/// width)` and `bias` of `(out)`.
+/// width)` and `bias` of `(out)` (section 13.10).
 #[derive(Debug, Clone)]
 #[doc(alias = "nn.ConvTranspose2d")]
 #[doc(alias = "Conv2DTranspose")]
@@ -168,6 +187,9 @@ pub struct ConvTranspose2d {
 
 impl ConvTranspose2d {
     /// A layer with `weight` and `bias` of the builder; `kernel` is `(height, width)`.
+    ///
+    /// # Errors
+    /// Where the builder lacks a parameter of that shape. What `config` demands of the sizes is checked when the layer runs.
     pub fn new(
         inputs: usize,
         outputs: usize,
@@ -181,6 +203,9 @@ impl ConvTranspose2d {
     }
 
     /// A layer with chosen initial values.
+    ///
+    /// # Errors
+    /// As [`ConvTranspose2d::new`].
     pub fn with_init(
         inputs: usize,
         outputs: usize,
@@ -196,6 +221,9 @@ impl ConvTranspose2d {
     }
 
     /// A layer with `weight` only.
+    ///
+    /// # Errors
+    /// As [`ConvTranspose2d::new`].
     pub fn without_bias(
         inputs: usize,
         outputs: usize,

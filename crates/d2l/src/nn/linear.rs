@@ -21,12 +21,18 @@ fn default_init(inputs: usize) -> Init {
 
 impl Linear {
     /// A layer with a bias, initialised as PyTorch does: weight and bias uniform within `±1/√inputs`.
+    ///
+    /// # Errors
+    /// Where the builder lacks a parameter of that shape.
     pub fn new(inputs: usize, outputs: usize, parameters: &VarBuilder) -> Result<Self> {
         let init = default_init(inputs);
         Self::with_init(inputs, outputs, parameters, init, init)
     }
 
     /// A layer with a bias and chosen initial values: section 3.3 draws its weights from `N(0, 0.01²)`.
+    ///
+    /// # Errors
+    /// As [`Linear::new`].
     pub fn with_init(inputs: usize, outputs: usize, parameters: &VarBuilder, weight: Init, bias: Init) -> Result<Self> {
         let weight = parameters.get_with_hints((outputs, inputs), "weight", weight)?;
         let bias = parameters.get_with_hints(outputs, "bias", bias)?;
@@ -34,6 +40,9 @@ impl Linear {
     }
 
     /// A layer without a bias, initialised as [`Linear::new`].
+    ///
+    /// # Errors
+    /// As [`Linear::new`].
     pub fn without_bias(inputs: usize, outputs: usize, parameters: &VarBuilder) -> Result<Self> {
         let weight = parameters.get_with_hints((outputs, inputs), "weight", default_init(inputs))?;
         Ok(Self { weight, bias: None })

@@ -10,7 +10,7 @@ use super::is_buffer;
 use crate::random::{self, Stream};
 use crate::train::session;
 
-/// The trainable parameters of a model, in the order in which its layers asked for them.
+/// The trainable parameters of a model, in the order in which its layers asked for them (section 5.2).
 ///
 /// Layers take them through [`Parameters::builder`], which creates each parameter at its first use; asking twice for
 /// one name gives the same parameter, so layers can share weights. Clones share the same parameters.

@@ -5,7 +5,7 @@ use candle_nn::Module;
 
 use crate::ops::{self, Pool2dConfig};
 
-/// The maximum of each window of `(batch, channels, height, width)`.
+/// The maximum of each window of `(batch, channels, height, width)` (section 6.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(alias = "nn.MaxPool2d")]
 pub struct MaxPool2d(pub Pool2dConfig);
@@ -16,7 +16,7 @@ impl Module for MaxPool2d {
     }
 }
 
-/// The mean of each window of `(batch, channels, height, width)`.
+/// The mean of each window of `(batch, channels, height, width)` (section 6.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(alias = "nn.AvgPool2d")]
 pub struct AvgPool2d(pub Pool2dConfig);
@@ -27,7 +27,7 @@ impl Module for AvgPool2d {
     }
 }
 
-/// The mean of each of `(height, width)` parts of a plane: `(batch, channels, height, width)`.
+/// The mean of each of `(height, width)` parts of a plane (section 7.3): `(batch, channels, height, width)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(alias = "nn.AdaptiveAvgPool2d")]
 pub struct AdaptiveAvgPool2d(pub (usize, usize));
@@ -38,7 +38,7 @@ impl Module for AdaptiveAvgPool2d {
     }
 }
 
-/// The mean of each plane: `(batch, channels, 1, 1)`.
+/// The mean of each plane (section 7.3): `(batch, channels, 1, 1)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(alias = "GlobalAvgPool2D")]
 pub struct GlobalAvgPool2d;

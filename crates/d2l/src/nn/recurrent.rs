@@ -7,7 +7,7 @@ use candle_nn::{Init, VarBuilder};
 use crate::ops::{RecurrentWeights, RnnActivation, Steps, dropout, gru, lstm, rnn};
 use crate::random::Stream;
 
-/// What the recurrent layers have in common.
+/// What the recurrent layers have in common (section 9.3).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RecurrentConfig {
     /// Layers on top of each other; 1 by default.

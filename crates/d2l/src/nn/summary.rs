@@ -12,7 +12,7 @@ use candle_core::{Result, Tensor, TensorId};
 use super::Sequential;
 
 /// The layers of a [`Sequential`] in order, each with its type, output shape and parameter count; layers of an inner
-/// [`Sequential`] follow it. Printed as a table.
+/// [`Sequential`] follow it (section 6.6). Printed as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// The input's shape.

@@ -109,9 +109,12 @@ impl Section {
     /// The section's subcommand, with the defaults of a scale.
     pub(super) fn command(&self, scale: Scale) -> Command {
         let (number, title) = self.heading();
-        let command = Command::new(self.name()).about(format!("{number:<5} {title}")).long_about(self.documentation());
-        // So that `--lr -1` is told that a rate is positive, not that there is no flag -1.
-        let command = (self.arguments)(command).mut_args(|argument| argument.allow_negative_numbers(true));
+        let command = (self.arguments)(Command::new(self.name()))
+            // After the arguments, whose own documentation would stand here.
+            .about(format!("{number:<5} {title}"))
+            .long_about(self.documentation())
+            // So that `--lr -1` is told that a rate is positive, not that there is no flag -1.
+            .mut_args(|argument| argument.allow_negative_numbers(true));
         self.defaults_at(scale).iter().fold(command, |command, &(field, value)| {
             command.mut_arg(field, |argument| argument.default_value(value).required(false))
         })

@@ -145,8 +145,8 @@ impl Invocation {
 
 fn command(chapter: &'static Chapter, scale: impl Fn(&Section) -> super::Scale) -> Command {
     let sections = chapter.sections.iter().map(|section| section.command(scale(section)));
-    let command = Command::new(chapter.name)
-        .about(format!("Chapter {} of Dive into Deep Learning, in Rust", chapter.title))
+    Options::augment_args(Command::new(chapter.name))
+        .about(format!("Dive into Deep Learning in Rust, chapter {}", chapter.title))
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
         .after_help(format!(
@@ -156,8 +156,7 @@ fn command(chapter: &'static Chapter, scale: impl Fn(&Section) -> super::Scale) 
             chapter.sections.last().map(Section::name).unwrap_or_default()
         ))
         .subcommands(sections)
-        .subcommand(Command::new("all").about("All sections in order, with their defaults"));
-    Options::augment_args(command)
+        .subcommand(Command::new("all").about("All sections in order, with their defaults"))
 }
 
 /// The exit code of a program that was interrupted.

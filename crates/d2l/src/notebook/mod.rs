@@ -37,7 +37,7 @@ pub use crate::ops::Allocator;
 pub use chapter::run_with;
 pub use chapter::{Chapter, Section};
 pub use driver::{Invocation, exit_code, threads};
-pub use options::{DeviceChoice, Options, positive, probability};
+pub use options::{DeviceChoice, Options, finite, non_negative, positive, probability};
 pub use progress::{TrainingProgress, downloads};
 pub use record::{CellRecord, DataOrigin, FigureRecord, Metric, RunRecord};
 pub use scale::{Hyperparameters, Scale};

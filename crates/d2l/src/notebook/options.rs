@@ -68,6 +68,24 @@ pub fn positive(text: &str) -> Result<f64, String> {
     if number.is_finite() && number > 0.0 { Ok(number) } else { Err("must be above zero".to_string()) }
 }
 
+/// Parses a number that is not negative: for weight decay, as `#[arg(value_parser = non_negative)]`.
+///
+/// # Errors
+/// Where the text is no number, or one that is not finite or below zero.
+pub fn non_negative(text: &str) -> Result<f64, String> {
+    let number = finite(text)?;
+    if number >= 0.0 { Ok(number) } else { Err("must not be below zero".to_string()) }
+}
+
+/// Parses any number but the infinite ones and what is none: for slopes, as `#[arg(value_parser = finite)]`.
+///
+/// # Errors
+/// Where the text is no number, or one that is not finite.
+pub fn finite(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    if number.is_finite() { Ok(number) } else { Err("must be finite".to_string()) }
+}
+
 /// Parses a number from 0 to 1: for dropout, as `#[arg(value_parser = probability)]`.
 ///
 /// # Errors

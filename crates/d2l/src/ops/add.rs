@@ -19,7 +19,7 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     sum(a, b, false)
 }
 
-/// `max(a + b, 0)`, as [`add`] and [`relu`] in one pass.
+/// `max(a + b, 0)`, as [`add`] and [`relu`] in one pass (section 7.6).
 ///
 /// # Errors
 /// Where the shapes differ.

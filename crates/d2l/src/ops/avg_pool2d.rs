@@ -33,7 +33,7 @@ pub fn avg_pool2d(x: &Tensor, config: &Pool2dConfig) -> Result<Tensor> {
     mean_of_spans(x, Spans::of_windows("avg_pool2d", x, config)?)
 }
 
-/// [`avg_pool2d`] over `x` of `(batch, channels, length)`: `(batch, channels, length')`.
+/// [`avg_pool2d`] over `x` of `(batch, channels, length)` (section 6.5): `(batch, channels, length')`.
 ///
 /// # Errors
 /// As [`avg_pool2d`].
@@ -41,8 +41,8 @@ pub fn avg_pool1d(x: &Tensor, config: &Pool1dConfig) -> Result<Tensor> {
     pool::along_length("avg_pool1d", x, config, avg_pool2d)
 }
 
-/// The mean of each of `size` parts of `x` of `(batch, channels, height, width)`: `(batch, channels, size)`. Parts
-/// overlap by an element where the size does not divide the plane's, as in PyTorch.
+/// The mean of each of `size` parts of `x` of `(batch, channels, height, width)` (section 7.3):
+/// `(batch, channels, size)`. Parts overlap by an element where the size does not divide the plane's, as in PyTorch.
 ///
 /// # Errors
 /// Where `x` is not of rank 4 or a size is 0.
@@ -51,7 +51,7 @@ pub fn adaptive_avg_pool2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     mean_of_spans(x, Spans::of_size("adaptive_avg_pool2d", x, size)?)
 }
 
-/// The mean of each plane of `x` of `(batch, channels, height, width)`: `(batch, channels, 1, 1)`.
+/// The mean of each plane of `x` of `(batch, channels, height, width)` (section 7.3): `(batch, channels, 1, 1)`.
 ///
 /// # Errors
 /// Where `x` is not of rank 4.

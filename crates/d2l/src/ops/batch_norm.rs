@@ -18,7 +18,7 @@ use super::kernel::{self, Float, for_float};
 use super::memory::{self, Disjoint};
 use super::tape;
 
-/// Options of [`batch_norm`]; the defaults are PyTorch's.
+/// Options of [`batch_norm`]; the defaults are PyTorch's (section 7.5).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormConfig {
     /// Added to the variance; 1e-5.
@@ -35,7 +35,7 @@ impl Default for BatchNormConfig {
     }
 }
 
-/// The mean and variance that inference uses and training updates, `(channels)` each.
+/// The mean and variance that inference uses and training updates, `(channels)` each (section 7.5).
 #[derive(Debug, Clone)]
 pub struct RunningStatistics {
     /// Starts at 0.
@@ -45,7 +45,7 @@ pub struct RunningStatistics {
 }
 
 /// Normalises each channel of `x` of `(batch, channels, …)`, then scales it by `gamma` and shifts it by `beta` of
-/// `(channels)`.
+/// `(channels)` (section 7.5).
 ///
 /// In training with the batch's statistics, towards which the running ones move in place, outside the graph; otherwise
 /// with the running ones.

@@ -12,7 +12,7 @@ use super::parallel;
 use super::row;
 use super::tape;
 
-/// `x + c` for `x` of `(batch, channels, …)` and `c` of `(1, channels, 1, …)`; so for any one axis.
+/// `x + c` for `x` of `(batch, channels, …)` and `c` of `(1, channels, 1, …)`; so for any one axis (section 2.1).
 ///
 /// # Errors
 /// Where `c` does not have the size of `x` along one axis and 1 along the others.
@@ -20,7 +20,7 @@ pub fn broadcast_add(x: &Tensor, c: &Tensor) -> Result<Tensor> {
     combine(Kind::Add, x, c)
 }
 
-/// `x − c`, as [`broadcast_add`].
+/// `x − c`, as [`broadcast_add`] (section 2.1).
 ///
 /// # Errors
 /// As [`broadcast_add`].
@@ -28,7 +28,7 @@ pub fn broadcast_sub(x: &Tensor, c: &Tensor) -> Result<Tensor> {
     combine(Kind::Sub, x, c)
 }
 
-/// `x · c`, as [`broadcast_add`].
+/// `x · c`, as [`broadcast_add`] (section 2.1).
 ///
 /// # Errors
 /// As [`broadcast_add`].
@@ -36,7 +36,7 @@ pub fn broadcast_mul(x: &Tensor, c: &Tensor) -> Result<Tensor> {
     combine(Kind::Mul, x, c)
 }
 
-/// `x / c`, as [`broadcast_add`].
+/// `x / c`, as [`broadcast_add`] (section 2.1).
 ///
 /// # Errors
 /// As [`broadcast_add`].

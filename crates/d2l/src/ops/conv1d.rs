@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor, bail};
 
 use super::conv2d::{Conv2dConfig, conv2d};
 
-/// Options of [`conv1d`]; the defaults are PyTorch's.
+/// Options of [`conv1d`]; the defaults are PyTorch's (section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv1dConfig {
     /// Zeros added on both sides; 0.
@@ -27,7 +27,7 @@ impl Default for Conv1dConfig {
 }
 
 /// The convolution of `x` of `(batch, in, length)` with `weight` of `(out, in / groups, kernel)`, plus `bias` of
-/// `(out)`: `(batch, out, length')`.
+/// `(out)` (section 15.3): `(batch, out, length')`.
 ///
 /// # Errors
 /// Where the sizes do not fit together; the message names the argument.

@@ -5,16 +5,14 @@
 //! Backward, for the gradient `g` of `y`: `∂x` adds `w[o, c, i, j] g[n, o, p, q]` where the forward pass read `x`,
 //! `∂w[o, c, i, j] = Σ_{n, p, q} g[n, o, p, q] x[n, c, p·s + i·d − pad, q·s + j·d − pad]`, `∂b = Σ_{n, p, q} g`.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
-use super::channels;
+use super::channel_map::{self, ChannelMap};
 use super::convolution::Convolution;
-use super::kernel::{self, Float, for_float};
-use super::tape;
+use super::kernel::{self, Float};
 use super::windows::{Axis, Windows};
 
-/// Options of [`conv2d`], `(height, width)` each; the defaults are PyTorch's.
+/// Options of [`conv2d`], `(height, width)` each; the defaults are PyTorch's (section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv2dConfig {
     /// Zeros added on both sides; 0.
@@ -53,10 +51,10 @@ impl Default for Conv2dConfig {
 #[doc(alias = "corr2d_multi_in_out")]
 pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, config: &Conv2dConfig) -> Result<Tensor> {
     let convolution = convolution(x, weight, bias, config)?;
-    match bias {
-        _ if !kernel::has_kernel(x) => composed(&convolution, x, weight, bias),
-        Some(bias) => tape::apply3(x, weight, bias, Conv2dOp(convolution)),
-        None => tape::apply2(x, weight, Conv2dOp(convolution)),
+    if kernel::has_kernel(x) {
+        channel_map::apply(Direct(convolution), x, weight, bias)
+    } else {
+        composed(&convolution, x, weight, bias)
     }
 }
 
@@ -99,83 +97,26 @@ fn composed(convolution: &Convolution, x: &Tensor, weight: &Tensor, bias: Option
     }
 }
 
-struct Conv2dOp(Convolution);
+/// [`conv2d`] over values that lie in order.
+struct Direct(Convolution);
 
-impl Conv2dOp {
-    fn output_shape(&self) -> Shape {
+impl ChannelMap for Direct {
+    const NAME: &'static str = "conv2d";
+
+    fn output_shape(&self) -> (usize, usize, usize, usize) {
         let Convolution { batch, groups, outputs, windows, .. } = self.0;
-        (batch, groups * outputs, windows.rows.output, windows.columns.output).into()
+        (batch, groups * outputs, windows.rows.output, windows.columns.output)
     }
 
-    fn backward<T: Float>(&self, x: &Tensor, w: &Tensor, bias: bool, grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
-        kernel::read::<T, _>(grad, |g| {
-            let grad_x = if x.track_op() {
-                let values = kernel::read::<T, _>(w, |w| self.0.input_gradient(g, w, None))?;
-                Some(Tensor::from_vec(values, x.dims(), x.device())?)
-            } else {
-                None
-            };
-            let grad_w = if w.track_op() {
-                let values = kernel::read::<T, _>(x, |x| self.0.weight_gradient(x, g))?;
-                Some(Tensor::from_vec(values, w.dims(), x.device())?)
-            } else {
-                None
-            };
-            let grad_b = bias
-                .then(|| Tensor::new(channels::sums(g, w.dims()[0], self.0.windows.outputs()), x.device()))
-                .transpose()?;
-            Ok([grad_x, grad_w, grad_b])
-        })
-    }
-}
-
-impl CustomOp2 for Conv2dOp {
-    fn name(&self) -> &'static str {
-        "conv2d"
+    fn forward<T: Float>(&self, x: &[T], w: &[T], bias: Option<&[T]>) -> Result<Vec<T>> {
+        self.0.forward(x, w, bias)
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, xl: &Layout, w: &CpuStorage, wl: &Layout) -> Result<(CpuStorage, Shape)> {
-        for_float!("conv2d", x.dtype(), T => {
-            let (x, w) = (kernel::values::<T>(x, xl)?, kernel::values::<T>(w, wl)?);
-            Ok((T::into_storage(self.0.forward(&x, &w, None)?), self.output_shape()))
-        })
+    fn input_gradient<T: Float>(&self, grad: &[T], w: &[T]) -> Result<Vec<T>> {
+        self.0.input_gradient(grad, w, None)
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let [x, w, _] = for_float!("conv2d", x.dtype(), T => self.backward::<T>(x, w, false, grad)?);
-        Ok((x, w))
-    }
-}
-
-impl CustomOp3 for Conv2dOp {
-    fn name(&self) -> &'static str {
-        "conv2d"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        xl: &Layout,
-        w: &CpuStorage,
-        wl: &Layout,
-        b: &CpuStorage,
-        bl: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        for_float!("conv2d", x.dtype(), T => {
-            let (x, w, b) = (kernel::values::<T>(x, xl)?, kernel::values::<T>(w, wl)?, kernel::values::<T>(b, bl)?);
-            Ok((T::into_storage(self.0.forward(&x, &w, Some(&b))?), self.output_shape()))
-        })
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        b: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [x, w, b] = for_float!("conv2d", x.dtype(), T => self.backward::<T>(x, w, b.track_op(), grad)?);
-        Ok((x, w, b))
+    fn weight_gradient<T: Float>(&self, x: &[T], grad: &[T]) -> Result<Vec<T>> {
+        self.0.weight_gradient(x, grad)
     }
 }

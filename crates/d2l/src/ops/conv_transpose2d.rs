@@ -6,16 +6,14 @@
 //! Backward, for the gradient `g` of `y`: `∂x` is the convolution of `g` with `w`, `∂w` the weight's gradient of that
 //! convolution with `g` as its input and `x` as its result's gradient, `∂b = Σ_{n, p, q} g`.
 
-use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
-use super::channels;
+use super::channel_map::{self, ChannelMap};
 use super::convolution::Convolution;
-use super::kernel::{self, Float, for_float};
-use super::tape;
+use super::kernel::{self, Float};
 use super::windows::{Axis, Windows};
 
-/// Options of [`conv_transpose2d`], `(height, width)` each; the defaults are PyTorch's.
+/// Options of [`conv_transpose2d`], `(height, width)` each; the defaults are PyTorch's (section 13.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvTranspose2dConfig {
     /// Rows and columns taken off both sides of the result; 0.
@@ -37,7 +35,7 @@ impl Default for ConvTranspose2dConfig {
 }
 
 /// The transposed convolution of `x` of `(batch, in, height, width)` with `weight` of `(in, out / groups, kernel
-/// height, kernel width)`, plus `bias` of `(out)`: `(batch, out, height', width')`.
+/// height, kernel width)`, plus `bias` of `(out)` (section 13.10): `(batch, out, height', width')`.
 ///
 /// # Errors
 /// Where the sizes do not fit together; the message names the argument.
@@ -49,10 +47,10 @@ pub fn conv_transpose2d(
     config: &ConvTranspose2dConfig,
 ) -> Result<Tensor> {
     let adjoint = adjoint(x, weight, bias, config)?;
-    match bias {
-        _ if !kernel::has_kernel(x) => composed(&adjoint, x, weight, bias),
-        Some(bias) => tape::apply3(x, weight, bias, ConvTranspose2dOp(adjoint)),
-        None => tape::apply2(x, weight, ConvTranspose2dOp(adjoint)),
+    if kernel::has_kernel(x) {
+        channel_map::apply(Transposed(adjoint), x, weight, bias)
+    } else {
+        composed(&adjoint, x, weight, bias)
     }
 }
 
@@ -126,86 +124,26 @@ fn composed(adjoint: &Convolution, x: &Tensor, weight: &Tensor, bias: Option<&Te
     }
 }
 
-/// Holds the convolution from the result's side to that of `x`.
-struct ConvTranspose2dOp(Convolution);
+/// [`conv_transpose2d`] over values that lie in order: holds the convolution from the result's side to that of `x`.
+struct Transposed(Convolution);
 
-impl ConvTranspose2dOp {
-    fn output_shape(&self) -> Shape {
+impl ChannelMap for Transposed {
+    const NAME: &'static str = "conv_transpose2d";
+
+    fn output_shape(&self) -> (usize, usize, usize, usize) {
         let Convolution { batch, groups, inputs, windows, .. } = self.0;
-        (batch, groups * inputs, windows.rows.input, windows.columns.input).into()
+        (batch, groups * inputs, windows.rows.input, windows.columns.input)
     }
 
-    fn backward<T: Float>(&self, x: &Tensor, w: &Tensor, bias: bool, grad: &Tensor) -> Result<[Option<Tensor>; 3]> {
-        kernel::read::<T, _>(grad, |g| {
-            let grad_x = if x.track_op() {
-                let values = kernel::read::<T, _>(w, |w| self.0.forward(g, w, None))?;
-                Some(Tensor::from_vec(values, x.dims(), x.device())?)
-            } else {
-                None
-            };
-            let grad_w = if w.track_op() {
-                let values = kernel::read::<T, _>(x, |x| self.0.weight_gradient(g, x))?;
-                Some(Tensor::from_vec(values, w.dims(), x.device())?)
-            } else {
-                None
-            };
-            let grad_b = bias
-                .then(|| {
-                    Tensor::new(channels::sums(g, self.0.groups * self.0.inputs, self.0.windows.inputs()), x.device())
-                })
-                .transpose()?;
-            Ok([grad_x, grad_w, grad_b])
-        })
-    }
-}
-
-impl CustomOp2 for ConvTranspose2dOp {
-    fn name(&self) -> &'static str {
-        "conv_transpose2d"
+    fn forward<T: Float>(&self, x: &[T], w: &[T], bias: Option<&[T]>) -> Result<Vec<T>> {
+        self.0.input_gradient(x, w, bias)
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, xl: &Layout, w: &CpuStorage, wl: &Layout) -> Result<(CpuStorage, Shape)> {
-        for_float!("conv_transpose2d", x.dtype(), T => {
-            let (x, w) = (kernel::values::<T>(x, xl)?, kernel::values::<T>(w, wl)?);
-            Ok((T::into_storage(self.0.input_gradient(&x, &w, None)?), self.output_shape()))
-        })
+    fn input_gradient<T: Float>(&self, grad: &[T], w: &[T]) -> Result<Vec<T>> {
+        self.0.forward(grad, w, None)
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let [x, w, _] = for_float!("conv_transpose2d", x.dtype(), T => self.backward::<T>(x, w, false, grad)?);
-        Ok((x, w))
-    }
-}
-
-impl CustomOp3 for ConvTranspose2dOp {
-    fn name(&self) -> &'static str {
-        "conv_transpose2d"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        xl: &Layout,
-        w: &CpuStorage,
-        wl: &Layout,
-        b: &CpuStorage,
-        bl: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        for_float!("conv_transpose2d", x.dtype(), T => {
-            let (x, w, b) = (kernel::values::<T>(x, xl)?, kernel::values::<T>(w, wl)?, kernel::values::<T>(b, bl)?);
-            Ok((T::into_storage(self.0.input_gradient(&x, &w, Some(&b))?), self.output_shape()))
-        })
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        b: &Tensor,
-        _y: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [x, w, b] = for_float!("conv_transpose2d", x.dtype(), T => self.backward::<T>(x, w, b.track_op(), grad)?);
-        Ok((x, w, b))
+    fn weight_gradient<T: Float>(&self, x: &[T], grad: &[T]) -> Result<Vec<T>> {
+        self.0.weight_gradient(grad, x)
     }
 }

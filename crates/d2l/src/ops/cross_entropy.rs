@@ -16,7 +16,7 @@ use super::row;
 use super::softmax::{log_sum_exp, softmax_slabs};
 use super::tape;
 
-/// What [`cross_entropy_with`] takes beyond logits and labels.
+/// What [`cross_entropy_with`] takes beyond logits and labels (section 3.4).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CrossEntropy<'a> {
     /// A weight a class, `(classes)`; all one by default. No gradient flows to them.
@@ -51,7 +51,7 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, reduction: Reduction) -> 
     cross_entropy_with(logits, labels, &CrossEntropy { reduction, ..CrossEntropy::default() })
 }
 
-/// [`cross_entropy`] with class weights and a label to ignore.
+/// [`cross_entropy`] with class weights and a label to ignore (section 3.4).
 ///
 /// With [`Reduction::Mean`] the sum is divided by the sum of the weights of the labels that count; where none counts
 /// the result is not a number, as in PyTorch.

@@ -9,7 +9,7 @@ use super::kernel::{self, Float, Matrix, for_float};
 use super::row;
 use super::tape::{self, Gradient, Operation};
 
-/// `x wᵀ + b`: a linear layer's forward pass with its own backward.
+/// `x wᵀ + b` (section 3.1): a linear layer's forward pass with its own backward.
 ///
 /// `x` is `(…, in)`, `weight` is `(out, in)`, `bias` is `(out)`; the result is `(…, out)`.
 ///

@@ -20,7 +20,7 @@ use super::parallel;
 use super::row;
 use super::tape;
 
-/// The squared error `(x − t)²`. The book's own squared loss is half of it: [`squared_loss`].
+/// The squared error `(x − t)²` (section 3.3). The book's own squared loss is half of it: [`squared_loss`].
 ///
 /// `prediction` and `target` have the same shape, as has the result for [`Reduction::None`]; else it is a scalar.
 ///
@@ -50,7 +50,7 @@ pub fn squared_loss(prediction: &Tensor, target: &Tensor, reduction: Reduction) 
     apply("squared_loss", Square { factor: 0.5 }, prediction, target, reduction)
 }
 
-/// The absolute error `|x − t|`; its gradient at 0 is 0. Shapes as in [`mse_loss`].
+/// The absolute error `|x − t|`; its gradient at 0 is 0 (section 13.7). Shapes as in [`mse_loss`].
 ///
 /// # Errors
 /// As [`mse_loss`].
@@ -59,8 +59,8 @@ pub fn l1_loss(prediction: &Tensor, target: &Tensor, reduction: Reduction) -> Re
     apply("l1_loss", Absolute, prediction, target, reduction)
 }
 
-/// Half the squared error up to an error of `delta`, beyond it linear with slope `delta` (Huber, 1964). Shapes as in
-/// [`mse_loss`].
+/// Half the squared error up to an error of `delta`, beyond it linear with slope `delta` (Huber, 1964; an exercise of
+/// section 3.3). Shapes as in [`mse_loss`].
 ///
 /// # Errors
 /// As [`mse_loss`], and where `delta` is not positive.
@@ -72,8 +72,8 @@ pub fn huber_loss(prediction: &Tensor, target: &Tensor, delta: f64, reduction: R
     apply("huber_loss", Huber { delta }, prediction, target, reduction)
 }
 
-/// The cross-entropy between the sigmoid of `logits` and `targets`, probabilities of the positive class. Shapes as in
-/// [`mse_loss`]. Exact for large logits of either sign.
+/// The cross-entropy between the sigmoid of `logits` and `targets`, probabilities of the positive class (section 14.4).
+/// Shapes as in [`mse_loss`]. Exact for large logits of either sign.
 ///
 /// # Errors
 /// As [`mse_loss`].

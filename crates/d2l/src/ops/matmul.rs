@@ -9,8 +9,8 @@ use super::kernel::{self, Float, Matrix, for_float};
 use super::parallel;
 use super::tape::{self, Gradient, Operation};
 
-/// The product of the matrices in the last two axes: `(…, m, k)` by `(…, k, n)` is `(…, m, n)`. The leading axes follow
-/// the rules of broadcasting. A transposed operand is read where it lies, without a copy.
+/// The product of the matrices in the last two axes (section 2.3): `(…, m, k)` by `(…, k, n)` is `(…, m, n)`. The
+/// leading axes follow the rules of broadcasting. A transposed operand is read where it lies, without a copy.
 ///
 /// # Errors
 /// Where the sizes do not fit together.

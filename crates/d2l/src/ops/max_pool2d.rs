@@ -33,7 +33,7 @@ pub fn max_pool2d(x: &Tensor, config: &Pool2dConfig) -> Result<Tensor> {
     max_of_spans(x, Spans::of_windows("max_pool2d", x, config)?)
 }
 
-/// [`max_pool2d`] over `x` of `(batch, channels, length)`: `(batch, channels, length')`.
+/// [`max_pool2d`] over `x` of `(batch, channels, length)` (section 6.5): `(batch, channels, length')`.
 ///
 /// # Errors
 /// As [`max_pool2d`].
@@ -41,8 +41,8 @@ pub fn max_pool1d(x: &Tensor, config: &Pool1dConfig) -> Result<Tensor> {
     pool::along_length("max_pool1d", x, config, max_pool2d)
 }
 
-/// The maximum of each of `size` parts of `x` of `(batch, channels, height, width)`: `(batch, channels, size)`. Parts
-/// overlap by an element where the size does not divide the plane's, as in PyTorch.
+/// The maximum of each of `size` parts of `x` of `(batch, channels, height, width)` (section 6.5):
+/// `(batch, channels, size)`. Parts overlap by an element where the size does not divide the plane's, as in PyTorch.
 ///
 /// # Errors
 /// Where `x` is not of rank 4 or a size is 0.

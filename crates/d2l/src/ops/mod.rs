@@ -11,6 +11,7 @@ mod allocator;
 mod avg_pool2d;
 mod batch_norm;
 mod broadcast;
+mod channel_map;
 mod channels;
 mod concat;
 mod conv1d;

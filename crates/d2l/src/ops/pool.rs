@@ -9,7 +9,7 @@ use super::kernel::{self, Float};
 use super::memory;
 use super::windows::{Axis, Windows};
 
-/// Options of the two-dimensional pools, `(height, width)` each.
+/// Options of the two-dimensional pools, `(height, width)` each (section 6.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool2dConfig {
     /// Size of a window.
@@ -27,7 +27,7 @@ impl Pool2dConfig {
     }
 }
 
-/// Options of the one-dimensional pools.
+/// Options of the one-dimensional pools (section 6.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool1dConfig {
     /// Size of a window.

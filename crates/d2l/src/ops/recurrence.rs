@@ -22,7 +22,7 @@ use super::kernel::{self, Float, Matrix, for_float};
 use super::packed::{Lanes, Packed, SERIAL_PRODUCT, TILE_ROWS, transposed_products, zeros};
 use super::tape;
 
-/// The parameters of one layer in one direction, with the gates in the order of the operation's formulas.
+/// The parameters of one layer in one direction, with the gates in the order of the operation's formulas (section 8.4).
 #[derive(Debug, Clone, Copy)]
 pub struct RecurrentWeights<'a> {
     /// `(gates · hidden, inputs)`.

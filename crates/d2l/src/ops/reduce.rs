@@ -13,7 +13,8 @@ use super::parallel;
 use super::row;
 use super::tape;
 
-/// The sum over `axes`, which go away: for `x` of `(batch, steps, hidden)`, `sum(x, (0, 1))` is `(hidden)`.
+/// The sum over `axes`, which go away (section 2.3): for `x` of `(batch, steps, hidden)`, `sum(x, (0, 1))` is
+/// `(hidden)`.
 ///
 /// # Errors
 /// Where an axis is out of range or given twice.
@@ -21,7 +22,7 @@ pub fn sum(x: &Tensor, axes: impl Dims) -> Result<Tensor> {
     squeeze(x, axes, |_| 1.0)
 }
 
-/// The sum over `axes`, which stay with size 1.
+/// The sum over `axes`, which stay with size 1 (section 2.3).
 ///
 /// # Errors
 /// As [`sum`].
@@ -30,7 +31,7 @@ pub fn sum_keepdim(x: &Tensor, axes: impl Dims) -> Result<Tensor> {
     reduce(x, &axes, 1.0)
 }
 
-/// The mean over `axes`, which go away.
+/// The mean over `axes`, which go away (section 2.3).
 ///
 /// # Errors
 /// As [`sum`].
@@ -38,7 +39,7 @@ pub fn mean(x: &Tensor, axes: impl Dims) -> Result<Tensor> {
     squeeze(x, axes, |count| (count as f64).recip())
 }
 
-/// The mean over `axes`, which stay with size 1.
+/// The mean over `axes`, which stay with size 1 (section 2.3).
 ///
 /// # Errors
 /// As [`sum`].
@@ -226,7 +227,7 @@ impl CustomOp1 for SumOp {
     }
 }
 
-/// The maximum along `axis`, which goes away. Of equal maxima the first one gets the gradient.
+/// The maximum along `axis`, which goes away (section 2.3). Of equal maxima the first one gets the gradient.
 ///
 /// # Errors
 /// Where the axis is out of range or has no elements.
@@ -236,7 +237,7 @@ pub fn max(x: &Tensor, axis: impl Dim + Copy) -> Result<Tensor> {
     max_keepdim(x, axis)?.squeeze(axis)
 }
 
-/// The maximum along `axis`, which stays with size 1.
+/// The maximum along `axis`, which stays with size 1 (section 2.3).
 ///
 /// # Errors
 /// As [`max`].

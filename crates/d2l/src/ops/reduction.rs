@@ -1,6 +1,6 @@
 //! How a loss turns one value an example into its result.
 
-/// What a loss returns.
+/// What a loss returns (section 3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reduction {
     /// One loss an example, or an element, unreduced.

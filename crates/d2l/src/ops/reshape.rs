@@ -8,7 +8,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use super::kernel::{self, Float, for_float};
 use super::tape;
 
-/// Flattens all axes from `axis` on: `(batch, channels, height, width)` from 1 on is `(batch, channels · height · width)`.
+/// Flattens all axes from `axis` on (section 2.1): `(batch, channels, height, width)` from 1 on is
+/// `(batch, channels · height · width)`.
 ///
 /// Where a gradient is wanted this copies, which costs less than candle's own way back through a view.
 ///

@@ -10,7 +10,7 @@ use super::math;
 use super::packed::Lanes;
 use super::recurrence::{Cell, RecurrentWeights, Steps, recur};
 
-/// The function that a simple recurrent layer applies.
+/// The function that a simple recurrent layer applies (section 8.4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RnnActivation {
     #[default]

@@ -28,7 +28,7 @@ pub fn softmax(x: &Tensor, axis: impl Dim + Copy) -> Result<Tensor> {
     }
 }
 
-/// The logarithm of [`softmax()`], exact where a probability rounds to 0.
+/// The logarithm of [`softmax()`], exact where a probability rounds to 0 (section 3.7).
 ///
 /// # Errors
 /// As [`softmax()`].

@@ -106,8 +106,8 @@ pub(crate) fn apply(arguments: Vec<Tensor>, op: impl Operation) -> Result<Tensor
     Ok(y)
 }
 
-/// The gradients of `loss`, a scalar or the sum of its elements, for all variables that it depends on: as candle's
-/// `loss.backward()`, but without a copy of each variable's gradient.
+/// The gradients of `loss`, a scalar or the sum of its elements, for all variables that it depends on (section 2.5): as
+/// candle's `loss.backward()`, but without a copy of each variable's gradient.
 ///
 /// # Errors
 /// Where an operation has no gradient.

@@ -23,9 +23,9 @@ pub enum End {
     Smallest,
 }
 
-/// The `k` largest or smallest elements along `axis`, in order, and their indices of `u32`: both have the shape of `x`
-/// with `k` in the place of the axis's size. Of equal elements the earlier comes first; what is not a number counts as
-/// largest.
+/// The `k` largest or smallest elements along `axis`, in order, and their indices of `u32` (section 9.8): both have the
+/// shape of `x` with `k` in the place of the axis's size. Of equal elements the earlier comes first; what is not a
+/// number counts as largest.
 ///
 /// ```
 /// # use candle_core::{Device, Tensor};

@@ -14,7 +14,8 @@ use super::kernel::{self, Float, for_float};
 use super::pool::planes_a_task;
 use super::tape;
 
-/// `x` of `(batch, channels, height, width)` resized to `(batch, channels, size)`, each output the nearest input.
+/// `x` of `(batch, channels, height, width)` resized to `(batch, channels, size)`, each output the nearest input
+/// (section 13.11).
 ///
 /// # Errors
 /// Where `x` is not of rank 4 or a size is 0.
@@ -25,8 +26,8 @@ pub fn upsample_nearest2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
     upsample("upsample_nearest2d", x, size, nearest)
 }
 
-/// `x` of `(batch, channels, height, width)` resized to `(batch, channels, size)` by bilinear interpolation. With
-/// `align_corners` the corners' centres stay where they are; without, the corners' edges do.
+/// `x` of `(batch, channels, height, width)` resized to `(batch, channels, size)` by bilinear interpolation (section
+/// 13.11). With `align_corners` the corners' centres stay where they are; without, the corners' edges do.
 ///
 /// # Errors
 /// Where `x` is not of rank 4 or a size is 0.

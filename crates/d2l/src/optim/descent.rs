@@ -11,7 +11,7 @@ use crate::ops::parallel;
 use crate::random::locked;
 use crate::train::session::{self, Trained};
 
-/// Parameters that share their settings.
+/// Parameters that share their settings (section 4.5).
 #[derive(Debug, Clone)]
 pub struct ParameterGroup {
     /// The variables to train.

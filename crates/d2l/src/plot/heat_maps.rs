@@ -31,7 +31,7 @@ const REDS: [RGBColor; 9] = [
 /// What is not finite has no colour.
 const MISSING: RGBColor = RGBColor(0xcc, 0xcc, 0xcc);
 
-/// Matrices in rows and columns as coloured cells on one scale, which a bar at the right explains.
+/// Matrices in rows and columns as coloured cells on one scale, which a bar at the right explains (section 10.1).
 #[derive(Debug, Clone)]
 #[doc(alias = "show_heatmaps")]
 pub struct HeatMaps {
@@ -48,6 +48,9 @@ pub struct HeatMaps {
 
 impl HeatMaps {
     /// Heat maps of `matrices`: `(panel rows, panel columns, rows, columns)`, or one matrix `(rows, columns)`.
+    ///
+    /// # Errors
+    /// Where the tensor has another rank or no elements.
     pub fn new(matrices: &Tensor) -> Result<Self, PlotError> {
         let (panels, cells) = match *matrices.dims() {
             [rows, columns] => ((1, 1), (rows, columns)),

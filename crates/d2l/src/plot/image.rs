@@ -5,7 +5,7 @@ use plotters::style::RGBColor;
 
 use super::PlotError;
 
-/// An image of 8 bits a channel, grey or RGB, row by row.
+/// An image of 8 bits a channel, grey or RGB, row by row (section 3.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     width: usize,
@@ -16,6 +16,9 @@ pub struct Image {
 
 impl Image {
     /// An image from its bytes, row by row, with 1 (grey) or 3 (RGB) interleaved `channels`.
+    ///
+    /// # Errors
+    /// Where a size is 0, or the number of bytes or channels does not fit.
     pub fn new(width: usize, height: usize, channels: usize, pixels: Vec<u8>) -> Result<Self, PlotError> {
         if width == 0 || height == 0 || !matches!(channels, 1 | 3) || pixels.len() != width * height * channels {
             return Err(PlotError::Argument(format!(
@@ -29,6 +32,9 @@ impl Image {
 
     /// An image from a tensor `(height, width)`, `(1, height, width)` or `(3, height, width)`: `u8` as it is, floats
     /// from 0 (black) to 1 (full), clamped.
+    ///
+    /// # Errors
+    /// Where the tensor has another shape.
     pub fn from_tensor(tensor: &Tensor) -> Result<Self, PlotError> {
         let (channels, height, width) = match *tensor.dims() {
             [height, width] => (1, height, width),

@@ -16,7 +16,8 @@ const LARGEST_SIDE: f64 = 112.0;
 /// A line of a title, in colour.
 type TitleLine = (String, plotters::style::RGBColor);
 
-/// Images in rows and columns, each pixel a square of whole screen pixels, with up to two title lines above each.
+/// Images in rows and columns, each pixel a square of whole screen pixels, with up to two title lines above each
+/// (section 3.5).
 #[derive(Debug, Clone)]
 #[doc(alias = "show_images")]
 #[doc(alias = "show_fashion_mnist")]

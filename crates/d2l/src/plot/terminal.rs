@@ -18,6 +18,9 @@ const SIGNS: [char; 8] = ['•', '+', '×', 'o', '*', '#', '=', '~'];
 /// assert!(plot::terminal(&chart)?.contains("• train loss"));
 /// # Ok::<(), plot::PlotError>(())
 /// ```
+///
+/// # Errors
+/// Where a series has more values on one axis than on the other, or a chosen range is empty.
 pub fn terminal(chart: &Chart) -> Result<String, PlotError> {
     let (x, y) = chart.axes(6, 5)?;
     let mut cells = vec![vec![' '; WIDTH]; HEIGHT];

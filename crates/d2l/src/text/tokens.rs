@@ -1,6 +1,6 @@
 //! From text to tokens.
 
-/// What counts as one token.
+/// What counts as one token (section 8.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// What white space separates.

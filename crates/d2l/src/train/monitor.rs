@@ -69,7 +69,7 @@ impl EpochSummary {
     }
 }
 
-/// The figures of a whole training.
+/// The figures of a whole training (section 3.6).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     /// One entry an epoch.

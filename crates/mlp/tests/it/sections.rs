@@ -171,7 +171,7 @@ fn wrong_settings_are_errors_that_name_the_flag() {
     assert!(message("kaggle-house-price", &["--k", "1"]).contains("--k"));
     assert!(message("kaggle-house-price", &["--k", "1000"]).contains("--k 1000: 240 houses"));
     assert!(message("kaggle-house-price", &["--train-csv", "a.csv"]).contains("--test-csv"));
-    assert!(message("kaggle-house-price", &["--weight-decay", "-1"]).contains("weight_decay"));
+    assert!(message("kaggle-house-price", &["--weight-decay", "-1"]).contains("--weight-decay"));
     for (section, rate) in
         [("mlp-concise", "1e39"), ("underfit-overfit", "10"), ("weight-decay", "10"), ("kaggle-house-price", "1e38")]
     {

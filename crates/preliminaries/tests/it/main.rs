@@ -3,4 +3,5 @@
 //! One program for all of them: each more would be linked with candle once more.
 
 mod determinism;
+mod flags;
 mod sections;

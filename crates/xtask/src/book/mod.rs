@@ -3,6 +3,9 @@
 //! What needs the sources of the sections is done here; what needs mdBook and a typesetter of formulas is a crate of its
 //! own, so that every other command of this tool builds in seconds.
 
+// A dependency on `site` would make this tool compile mdBook.
+#[path = "../../../site/src/files.rs"]
+mod files;
 mod front;
 mod gallery;
 mod items;
@@ -21,6 +24,7 @@ use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::pages::blocks;
 use crate::report::{Problem, say};
 use crate::run::{Run, cargo};
+use files::copy;
 use gallery::Recorded;
 pub use items::imports;
 use items::{Index, documented_crates};
@@ -204,21 +208,6 @@ fn in_book_order<'a>(workspace: &Workspace, chapters: &'a [Chapter]) -> Result<V
     }
     sections.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(sections.into_iter().map(|(_, section)| section).collect())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
-    let entries = fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
-    for entry in entries {
-        let entry = entry?;
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            copy(&from, &to)?;
-        } else {
-            fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,9 @@
+//! Numbers that make no sense are refused before anything runs.
+
+#[path = "../../../d2l/tests/support/flags.rs"]
+mod programs;
+
+#[test]
+fn every_flag_that_takes_a_number_checks_it() {
+    programs::numbers_are_checked(env!("CARGO_BIN_EXE_linear-nets"), &[]);
+}
