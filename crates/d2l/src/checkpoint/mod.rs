@@ -182,8 +182,25 @@ fn writable(tensor: &Tensor) -> candle_core::Result<()> {
 /// # Errors
 /// Where it does not: it cannot be written, or the disk is full.
 pub(crate) fn try_room(folder: &Path, bytes: u64) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::copy(&mut io::repeat(0).take(bytes), file.as_file_mut())?;
+    // A file without a name, where the system has such: nothing is left of it even if the process is killed.
+    io::copy(&mut io::repeat(0).take(bytes), &mut tempfile::tempfile_in(folder)?)?;
+    Ok(())
+}
+
+/// What stands between a file's name and a random end while the file is written; nothing reads such files.
+const PART: &str = ".part-";
+
+/// Deletes what killed processes left of the files of a folder whose names `is_ours` takes. No other process may be
+/// writing these.
+pub(crate) fn remove_leftovers(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let parts = name.to_str().and_then(|name| name.strip_prefix('.')?.rsplit_once(PART));
+        if parts.is_some_and(|(target, _)| is_ours(target)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
     Ok(())
 }
 
@@ -195,7 +212,8 @@ fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::
     };
     fs::create_dir_all(folder)?;
     // In the same folder, since a rename is atomic only inside one file system; deleted where anything fails.
-    let mut part = new_file(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut part = new_file(folder, &format!(".{name}{PART}"))?;
     write(part.as_file_mut())?;
     part.as_file().sync_all()?;
     part.persist(path)?;
@@ -205,15 +223,15 @@ fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::
 }
 
 #[cfg(unix)]
-fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+fn new_file(folder: &Path, prefix: &str) -> io::Result<tempfile::NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
     // As readable as other new files are, rather than a temporary one.
-    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
+    tempfile::Builder::new().prefix(prefix).permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)
 }
 
 #[cfg(not(unix))]
-fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    tempfile::NamedTempFile::new_in(folder)
+fn new_file(folder: &Path, prefix: &str) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(prefix).tempfile_in(folder)
 }
 
 #[cfg(test)]

@@ -71,6 +71,11 @@ impl Drop for Open {
 pub(crate) fn open(folder: &Path, name: &str, resume: bool) -> Result<Open> {
     std::fs::create_dir_all(folder).with_context(|| refused(folder))?;
     checkpoint::try_room(folder, 1 << 10).with_context(|| refused(folder))?;
+    let is_ours = |file: &str| {
+        let training = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".safetensors"));
+        training.is_some_and(|training| training.parse::<usize>().is_ok())
+    };
+    checkpoint::remove_leftovers(folder, is_ours).with_context(|| refused(folder))?;
     let session = Session {
         folder: folder.to_path_buf(),
         name: name.to_string(),
