@@ -11,6 +11,7 @@ use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::links::broken_links;
 use crate::parity;
+use crate::readme;
 use crate::record::{Options, run_seeds};
 use crate::report::{Problem, say};
 use crate::run::{Data, Run, Runner, medians};
@@ -29,24 +30,10 @@ pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Resu
         }
         problems.extend(recorded_targets(workspace, chapter)?);
     }
-    problems.extend(unlisted(workspace, chosen)?);
+    problems.extend(readme::weave_table(workspace, chosen, Mode::Check)?);
     problems.extend(unmapped_names(workspace)?);
     problems.extend(broken_links(workspace)?);
     Ok(problems)
-}
-
-/// Sections that the README's table does not have.
-fn unlisted(workspace: &Workspace, chapters: &[Chapter]) -> Result<Vec<Problem>> {
-    let path = workspace.root.join("README.md");
-    let text = if path.is_file() { read(&path)? } else { String::new() };
-    let sections = chapters.iter().flat_map(|chapter| &chapter.sections);
-    let row = |section: &Section| format!("(notebooks-md/{}/{}.md)", section.chapter, section.name);
-    let missing = sections.filter(|section| !text.contains(&row(section)));
-    let problem = |section: &Section| {
-        let message = format!("section {} has no row in the table: add one with {}", section.name, row(section));
-        Problem::file(workspace.relative(&path), message)
-    };
-    Ok(missing.map(problem).collect())
 }
 
 /// What every section's source must have.
@@ -186,7 +173,9 @@ mod tests {
         let fixture = Fixture::new();
         let sections = [fixture.section("first"), fixture.section("second-thing")];
         record(&fixture.workspace, &sections, &OPTIONS, &mut FakeRunner::new(&fixture)).unwrap();
-        weave(&fixture.workspace, &fixture.workspace.chapters().unwrap(), None, Mode::Write).unwrap();
+        let chapters = fixture.workspace.chapters().unwrap();
+        weave(&fixture.workspace, &chapters, None, Mode::Write).unwrap();
+        readme::weave_table(&fixture.workspace, &chapters, Mode::Write).unwrap();
         fixture
     }
 
@@ -225,13 +214,6 @@ mod tests {
         let fixture = recorded();
         fs::remove_file(fixture.workspace.root.join("crates/demo/src/second_thing.rs")).unwrap();
         one_problem(&fixture, "`section!(second_thing)` has no such module");
-    }
-
-    #[test]
-    fn the_readme_lists_every_section() {
-        let fixture = recorded();
-        fixture.edit("README.md", |text| text.replace("demo/first.md", "demo/second-thing.md"));
-        one_problem(&fixture, "README.md: section first has no row in the table");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod new_section;
 mod notebook;
 mod pages;
 mod parity;
+mod readme;
 mod record;
 mod report;
 mod run;
@@ -78,7 +79,7 @@ enum Command {
         #[arg(last = true)]
         flags: Vec<String>,
     },
-    /// Write code and recorded outputs into the pages, between their markers.
+    /// Write code and recorded outputs into the pages, between their markers, and the seconds into the README.
     #[command(after_help = "Examples:\n  cargo xtask weave\n  cargo xtask weave --check")]
     Weave {
         /// Change nothing; fail with a list of what does not fit together.
@@ -255,6 +256,7 @@ fn start(arguments: Arguments) -> Result<bool> {
             record::record(&workspace, &sections, &options, &mut ReleaseBinary::new(&workspace))?;
             let mut problems = weave::weave(&workspace, &chapters, section.as_deref(), Mode::Write)?;
             problems.extend(parity::weave_page(&workspace, &workspace.chapters()?, Mode::Write)?);
+            problems.extend(readme::weave_table(&workspace, &chapters, Mode::Write)?);
             conclude(&problems)
         }
         Command::Weave { check } => {
@@ -264,6 +266,7 @@ fn start(arguments: Arguments) -> Result<bool> {
             problems.extend(weave::strays(&workspace, &chapters)?);
             problems.extend(bench::weave_page(&workspace, mode)?);
             problems.extend(parity::weave_page(&workspace, &chapters, mode)?);
+            problems.extend(readme::weave_table(&workspace, &chapters, mode)?);
             conclude(&problems)
         }
         Command::Bench { list: true, .. } => bench::list(&workspace).map(|()| true),

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, read};
+use crate::readme;
 
 /// What to lay out.
 #[derive(Debug)]
@@ -51,20 +52,16 @@ pub fn new_section(workspace: &Workspace, chapter: &Chapter, new: &NewSection) -
         summary.clone(),
         below(&read(&summary)?, &link(before), &line).with_context(|| summary.display().to_string())?,
     ));
-    let readme = workspace.root.join("README.md");
-    if readme.is_file() {
+    let front = workspace.root.join("README.md");
+    if front.is_file() {
         let row = format!(
-            "| [{number} {title}](notebooks-md/{} | what it shows, in a line | \
-             `cargo run --release -p {} -- {}` | 1 |",
-            link(&section),
+            "| [{number} {title}]{} | what it shows, in a line | `cargo run --release -p {} -- {}` | 1 |",
+            readme::link(&section),
             section.chapter,
             section.name
         );
-        let place = format!("notebooks-md/{}", link(before));
-        files.push((
-            readme.clone(),
-            below(&read(&readme)?, &place, &row).with_context(|| readme.display().to_string())?,
-        ));
+        let place = readme::link(before);
+        files.push((front.clone(), below(&read(&front)?, &place, &row).with_context(|| front.display().to_string())?));
     }
     for (path, text) in &files {
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -265,6 +262,7 @@ mod tests {
         record(&fixture.workspace, &sections, &options, &mut FakeRunner::new(&fixture)).unwrap();
         fixture.write("crates/demo/targets.json", "{}");
         weave(&fixture.workspace, &chapters, None, Mode::Write).unwrap();
+        readme::weave_table(&fixture.workspace, &chapters, Mode::Write).unwrap();
         let problems = check(&fixture.workspace, &chapters, &chapters).unwrap();
         assert_eq!(problems, []);
         assert_eq!(unmapped_names(&fixture.workspace).unwrap(), []);

@@ -1,0 +1,104 @@
+//! The README's table of sections: a row each, whose last column is the time that the recorded run took.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+use crate::chapters::{Chapter, Section, Workspace, read};
+use crate::report::Problem;
+use crate::run::Run;
+use crate::weave::Mode;
+
+/// Writes the recorded seconds into the table, or compares them; returns what is not as it should be. A section without
+/// a record keeps what stands there.
+pub fn weave_table(workspace: &Workspace, chapters: &[Chapter], mode: Mode) -> Result<Vec<Problem>> {
+    let path = workspace.root.join("README.md");
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let text = read(&path)?;
+    let shown = workspace.relative(&path);
+    let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+    let mut problems = Vec::new();
+    for section in chapters.iter().flat_map(|chapter| &chapter.sections) {
+        let link = link(section);
+        let Some(number) = lines.iter().position(|line| line.starts_with('|') && line.contains(&link)) else {
+            let message = format!("section {} has no row in the table: add one with {link}", section.name);
+            problems.push(Problem::file(shown, message));
+            continue;
+        };
+        let dir = workspace.record_dir(section);
+        if !dir.join("run.json").is_file() {
+            continue;
+        }
+        let seconds = Run::read(&dir)?.least_seconds().round().max(1.0);
+        let line = &mut lines[number];
+        let row = line.trim_end();
+        let Some((others, _)) = row.strip_suffix('|').and_then(|row| row.rsplit_once('|')) else {
+            let message = format!("the row of {} does not end with |: write its seconds between two", section.name);
+            problems.push(Problem::line(shown, number + 1, message));
+            continue;
+        };
+        let fresh = format!("{others}| {seconds} |{}", &line[row.len()..]);
+        if fresh != *line && mode == Mode::Check {
+            let message = format!("{} took {seconds} s when it was recorded: run `cargo xtask weave`", section.name);
+            problems.push(Problem::line(shown, number + 1, message));
+        }
+        *line = fresh;
+    }
+    let fresh = lines.concat();
+    if mode == Mode::Write && fresh != text {
+        fs::write(&path, fresh).with_context(|| format!("cannot write {}", shown.display()))?;
+    }
+    Ok(problems)
+}
+
+/// What a section's row has in it.
+pub fn link(section: &Section) -> String {
+    format!("(notebooks-md/{}/{}.md)", section.chapter, section.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{FakeRunner, Fixture};
+    use crate::record::{Options, record};
+
+    fn woven(fixture: &Fixture, mode: Mode) -> Vec<String> {
+        let chapters = fixture.workspace.chapters().unwrap();
+        weave_table(&fixture.workspace, &chapters, mode).unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn seconds_come_from_the_record_and_only_where_there_is_one() {
+        let fixture = Fixture::new();
+        let before = fixture.read("README.md");
+        assert_eq!(woven(&fixture, Mode::Write), Vec::<String>::new());
+        assert_eq!(fixture.read("README.md"), before);
+
+        let options = Options { seeds: 1, flags: Vec::new() };
+        record(&fixture.workspace, &[fixture.section("first")], &options, &mut FakeRunner::new(&fixture)).unwrap();
+        let problems = woven(&fixture, Mode::Check);
+        assert!(problems.len() == 1 && problems[0].contains("README.md:1: first took 2 s"), "{problems:?}");
+        assert_eq!(fixture.read("README.md"), before);
+        assert_eq!(woven(&fixture, Mode::Write), Vec::<String>::new());
+        let after = "| [x](notebooks-md/demo/first.md) | … | … | 2 |\n";
+        assert!(fixture.read("README.md").starts_with(after), "{}", fixture.read("README.md"));
+        assert_eq!(woven(&fixture, Mode::Check), Vec::<String>::new());
+    }
+
+    #[test]
+    fn rows_that_are_missing_or_open_are_told() {
+        let fixture = Fixture::new();
+        fixture.edit("README.md", |text| text.replace("demo/first.md", "demo/second-thing.md"));
+        let problems = woven(&fixture, Mode::Check);
+        assert!(problems.len() == 1 && problems[0].contains("section first has no row in the table"), "{problems:?}");
+
+        let fixture = Fixture::new();
+        let options = Options { seeds: 1, flags: Vec::new() };
+        record(&fixture.workspace, &[fixture.section("first")], &options, &mut FakeRunner::new(&fixture)).unwrap();
+        fixture.edit("README.md", |text| text.replace(" | … | … | 1 |", ""));
+        let problems = woven(&fixture, Mode::Write);
+        assert!(problems.len() == 1 && problems[0].contains("the row of first does not end with |"), "{problems:?}");
+    }
+}
