@@ -1,43 +1,16 @@
 //! Every section runs at smoke scale, and what trains learns.
 
 use attention::CHAPTER;
-use d2l::notebook::{DataOrigin, Metric, RunRecord};
+use d2l::notebook::{DataOrigin, RunRecord};
 use tempfile::TempDir;
 
-/// Runs a section and checks that its record and each of its figures were written.
-fn run_in(out: &TempDir, section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
-    let record = CHAPTER.smoke(section, out.path(), flags)?;
-    let folder = out.path().join(section);
-    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
-    assert_eq!(json["section"], section);
-    assert_eq!(json["fingerprint"], record.fingerprint);
-    for figure in record.cells.iter().flat_map(|cell| &cell.figures) {
-        assert!(std::fs::metadata(folder.join(&figure.file))?.len() > 500, "{} is empty", figure.file);
-    }
-    Ok(record)
-}
+#[path = "../../../d2l/tests/support/smoke.rs"]
+mod smoke;
+
+use smoke::{by_epoch, figures, text, value};
 
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
-    run_in(&TempDir::new()?, section, flags)
-}
-
-fn by_epoch<'a>(record: &'a RunRecord, metric: &str) -> &'a [f64] {
-    match &record.metrics[metric] {
-        Metric::ByEpoch(values) => values,
-        Metric::Value(_) => panic!("{metric} is not by epoch"),
-    }
-}
-
-fn value(record: &RunRecord, metric: &str) -> f64 {
-    record.metrics[metric].last().unwrap_or(f64::NAN)
-}
-
-fn figures(record: &RunRecord) -> usize {
-    record.cells.iter().map(|cell| cell.figures.len()).sum()
-}
-
-fn cell<'a>(record: &'a RunRecord, title: &str) -> &'a str {
-    record.cells.iter().find(|cell| cell.title == title).map_or("", |cell| &cell.text)
+    smoke::run(&CHAPTER, section, flags)
 }
 
 #[test]
@@ -67,7 +40,7 @@ fn the_kernel_becomes_narrower_and_attention_beats_the_mean() -> anyhow::Result<
 fn padding_weighs_nothing_and_a_row_without_keys_is_even() -> anyhow::Result<()> {
     let record = run("attention-scoring-functions", &[])?;
     assert!(value(&record, "row_sum_error") < 1e-5 && value(&record, "difference") < 1e-4, "{:?}", record.metrics);
-    assert!(cell(&record, "A row without keys").contains("0.2500, 0.2500, 0.2500, 0.2500"));
+    assert!(text(&record, "A row without keys").contains("0.2500, 0.2500, 0.2500, 0.2500"));
     assert_eq!(figures(&record), 2);
     Ok(())
 }
@@ -76,7 +49,7 @@ fn padding_weighs_nothing_and_a_row_without_keys_is_even() -> anyhow::Result<()>
 fn heads_together_are_each_head_alone() -> anyhow::Result<()> {
     let record = run("multihead-attention", &["--num-hiddens", "12", "--num-heads", "3"])?;
     assert!(value(&record, "difference") < 1e-5);
-    assert!(cell(&record, "The reshapes").contains("head 1 takes the features 4 to 7"));
+    assert!(text(&record, "The reshapes").contains("head 1 takes the features 4 to 7"));
     Ok(())
 }
 
@@ -86,7 +59,7 @@ fn paths_are_counted_and_positions_are_rotations() -> anyhow::Result<()> {
     assert_eq!(value(&record, "cnn_path_per_step"), 63.0 / 64.0);
     assert_eq!(value(&record, "attention_path_per_step"), 1.0 / 64.0);
     assert!(value(&record, "rotation_error") < 1e-6);
-    assert_eq!(cell(&record, "Comparing CNNs, RNNs and self-attention").lines().count(), 2 + 3);
+    assert_eq!(text(&record, "Comparing CNNs, RNNs and self-attention").lines().count(), 2 + 3);
     assert_eq!(figures(&record), 3);
     Ok(())
 }
@@ -108,12 +81,12 @@ fn translation_learns() -> anyhow::Result<()> {
 fn a_sentence_of_ones_own_is_translated_by_the_saved_model_without_training() -> anyhow::Result<()> {
     let out = TempDir::new()?;
     let own = ["--translate", "i'm home ."];
-    let first = run_in(&out, "transformer", &own)?; // there is no model yet
+    let first = smoke::run_in(out.path(), &CHAPTER, "transformer", &own)?; // there is no model yet
     assert!(first.metrics.contains_key("train_loss"));
     let again = CHAPTER.smoke("transformer", out.path(), &own)?;
     assert!(again.metrics.is_empty());
-    let text = cell(&again, "Translation");
-    assert!(text.contains("i'm home .") && text == cell(&first, "Saved and loaded"), "{text}");
+    let translation = text(&again, "Translation");
+    assert!(translation.contains("i'm home .") && translation == text(&first, "Saved and loaded"), "{translation}");
     let error = CHAPTER.smoke("transformer", out.path(), &["--translate", " "]).expect_err("no word");
     assert!(format!("{error:#}").contains("--translate"), "{error:#}");
     Ok(())

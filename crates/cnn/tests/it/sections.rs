@@ -4,47 +4,20 @@ use cnn::CHAPTER;
 use cnn::lenet::{lenet, train, xavier};
 use d2l::data::fashion_mnist::FashionMnist;
 use d2l::nn::Parameters;
-use d2l::notebook::{DataOrigin, Metric, RunRecord};
+use d2l::notebook::{DataOrigin, RunRecord};
 use d2l::ops::{Reduction, backward, cross_entropy};
 use d2l::prelude::*;
 use d2l::random::{self, Purpose, Random};
 use d2l::train::{Diverged, evaluate_accuracy};
 use tempfile::TempDir;
 
-/// Runs a section, and checks that its record and each of its figures were written.
+#[path = "../../../d2l/tests/support/smoke.rs"]
+mod smoke;
+
+use smoke::{by_epoch, figures, text, value};
+
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
-    let out = TempDir::new()?;
-    let record = CHAPTER.smoke(section, out.path(), flags)?;
-    let folder = out.path().join(section);
-    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
-    assert_eq!(json["section"], section);
-    assert_eq!(json["fingerprint"], record.fingerprint);
-    for figure in record.cells.iter().flat_map(|cell| &cell.figures) {
-        assert!(std::fs::metadata(folder.join(&figure.file))?.len() > 500, "{} is empty", figure.file);
-    }
-    Ok(record)
-}
-
-/// What a cell printed.
-fn text<'a>(record: &'a RunRecord, title: &str) -> &'a str {
-    let cell = record.cells.iter().find(|cell| cell.title == title);
-    &cell.unwrap_or_else(|| panic!("no cell {title}")).text
-}
-
-fn by_epoch<'a>(record: &'a RunRecord, metric: &str) -> &'a [f64] {
-    match &record.metrics[metric] {
-        Metric::ByEpoch(values) => values,
-        Metric::Value(_) => panic!("{metric} is not by epoch"),
-    }
-}
-
-fn value(record: &RunRecord, metric: &str) -> f64 {
-    let metric = record.metrics.get(metric).unwrap_or_else(|| panic!("no {metric} in {:?}", record.metrics));
-    metric.last().expect("a value")
-}
-
-fn figures(record: &RunRecord) -> usize {
-    record.cells.iter().map(|cell| cell.figures.len()).sum()
+    smoke::run(&CHAPTER, section, flags)
 }
 
 #[test]

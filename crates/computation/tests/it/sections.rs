@@ -4,29 +4,15 @@ use computation::CHAPTER;
 use d2l::notebook::{DataOrigin, RunRecord};
 use tempfile::TempDir;
 
-/// Runs a section and checks that its record and each of its figures were written.
+#[path = "../../../d2l/tests/support/smoke.rs"]
+mod smoke;
+
+use smoke::{text, value};
+
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
-    let out = TempDir::new()?;
-    let record = CHAPTER.smoke(section, out.path(), flags)?;
-    let folder = out.path().join(section);
-    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
-    assert_eq!(json["section"], section);
-    assert_eq!(json["fingerprint"], record.fingerprint);
+    let record = smoke::run(&CHAPTER, section, flags)?;
     assert_eq!(record.data, DataOrigin::None);
-    for figure in record.cells.iter().flat_map(|cell| &cell.figures) {
-        assert!(std::fs::metadata(folder.join(&figure.file))?.len() > 500, "{} is empty", figure.file);
-    }
     Ok(record)
-}
-
-/// What a cell printed.
-fn text<'a>(record: &'a RunRecord, title: &str) -> &'a str {
-    let cell = record.cells.iter().find(|cell| cell.title == title);
-    &cell.unwrap_or_else(|| panic!("no cell {title}")).text
-}
-
-fn metric(record: &RunRecord, name: &str) -> f64 {
-    record.metrics[name].last().expect("a value")
 }
 
 #[test]
@@ -68,7 +54,7 @@ fn parameters_are_found_initialised_and_shared() -> anyhow::Result<()> {
     let built_in = text(&record, "Built-in initialisers");
     assert!(built_in.contains("[1., 1., 1., 1.]") && built_in.contains("42., 42."), "{built_in}");
     assert!(text(&record, "Tied parameters").contains("equal after a change of one = true"));
-    assert!(metric(&record, "tied_gradient_difference") < 1e-5);
+    assert!(value(&record, "tied_gradient_difference") < 1e-5);
     Ok(())
 }
 
@@ -88,7 +74,7 @@ fn sizes_are_found_at_the_first_call() -> anyhow::Result<()> {
 fn custom_layers_work_alone_and_in_nets() -> anyhow::Result<()> {
     let record = run("custom-layer", &[])?;
     assert!(text(&record, "A layer without parameters").contains("[-2., -1.,  0.,  1.,  2.]"));
-    assert!(metric(&record, "mean_after_centring") < 1e-6);
+    assert!(value(&record, "mean_after_centring") < 1e-6);
     assert!(text(&record, "A net of such layers").contains("ReluLinear"));
     Ok(())
 }
@@ -96,8 +82,8 @@ fn custom_layers_work_alone_and_in_nets() -> anyhow::Result<()> {
 #[test]
 fn files_come_back_and_wrong_ones_are_refused() -> anyhow::Result<()> {
     let record = run("read-write", &[])?;
-    assert_eq!(metric(&record, "difference_after_loading"), 0.0);
-    assert!(metric(&record, "difference_from_pytorch") < 1e-6);
+    assert_eq!(value(&record, "difference_after_loading"), 0.0);
+    assert!(value(&record, "difference_from_pytorch") < 1e-6);
     let refused = text(&record, "Files that do not fit");
     for part in ["damaged", "unexpected in the file: output.bias, output.weight", "hidden.weight ([256, 20]"] {
         assert!(refused.contains(part), "{part} is not in: {refused}");
@@ -112,7 +98,7 @@ fn devices_are_listed_with_reasons() -> anyhow::Result<()> {
     let record = run("use-gpu", &[])?;
     assert!(text(&record, "Computing devices").contains("cpu = Cpu"));
     assert!(text(&record, "A net on a device").contains("weight on Cpu"));
-    assert!(metric(&record, "gflops") > 0.0);
+    assert!(value(&record, "gflops") > 0.0);
     Ok(())
 }
 

@@ -1,32 +1,16 @@
 //! Every section runs at smoke scale, and what trains learns.
 
-use d2l::notebook::{DataOrigin, Metric, RunRecord};
+use d2l::notebook::{DataOrigin, RunRecord};
 use linear_nets::CHAPTER;
 use tempfile::TempDir;
 
-/// Runs a section and checks that its record and each of its figures were written.
+#[path = "../../../d2l/tests/support/smoke.rs"]
+mod smoke;
+
+use smoke::{by_epoch, falls};
+
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
-    let out = TempDir::new()?;
-    let record = CHAPTER.smoke(section, out.path(), flags)?;
-    let folder = out.path().join(section);
-    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
-    assert_eq!(json["section"], section);
-    assert_eq!(json["fingerprint"], record.fingerprint);
-    for figure in record.cells.iter().flat_map(|cell| &cell.figures) {
-        assert!(std::fs::metadata(folder.join(&figure.file))?.len() > 500, "{} is empty", figure.file);
-    }
-    Ok(record)
-}
-
-fn by_epoch<'a>(record: &'a RunRecord, metric: &str) -> &'a [f64] {
-    match &record.metrics[metric] {
-        Metric::ByEpoch(values) => values,
-        Metric::Value(_) => panic!("{metric} is not by epoch"),
-    }
-}
-
-fn falls(values: &[f64]) -> bool {
-    values.len() > 1 && values.windows(2).all(|pair| pair[1] < pair[0])
+    smoke::run(&CHAPTER, section, flags)
 }
 
 #[test]

@@ -1,44 +1,16 @@
 //! Every section runs at smoke scale, and what trains learns.
 
-use d2l::notebook::{DataOrigin, Metric, RunRecord};
+use d2l::notebook::{DataOrigin, RunRecord};
 use mlp::CHAPTER;
 use tempfile::TempDir;
 
-/// Runs a section in a folder, and checks that its record and each of its figures were written.
-fn run_in(out: &TempDir, section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
-    let record = CHAPTER.smoke(section, out.path(), flags)?;
-    let folder = out.path().join(section);
-    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
-    assert_eq!(json["section"], section);
-    assert_eq!(json["fingerprint"], record.fingerprint);
-    for figure in record.cells.iter().flat_map(|cell| &cell.figures) {
-        assert!(std::fs::metadata(folder.join(&figure.file))?.len() > 500, "{} is empty", figure.file);
-    }
-    Ok(record)
-}
+#[path = "../../../d2l/tests/support/smoke.rs"]
+mod smoke;
+
+use smoke::{by_epoch, falls, figures, value};
 
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
-    run_in(&TempDir::new()?, section, flags)
-}
-
-fn by_epoch<'a>(record: &'a RunRecord, metric: &str) -> &'a [f64] {
-    match &record.metrics[metric] {
-        Metric::ByEpoch(values) => values,
-        Metric::Value(_) => panic!("{metric} is not by epoch"),
-    }
-}
-
-fn value(record: &RunRecord, metric: &str) -> f64 {
-    let metric = record.metrics.get(metric).unwrap_or_else(|| panic!("no {metric} in {:?}", record.metrics));
-    metric.last().expect("a value")
-}
-
-fn falls(values: &[f64]) -> bool {
-    values.len() > 1 && values.windows(2).all(|pair| pair[1] < pair[0])
-}
-
-fn figures(record: &RunRecord) -> usize {
-    record.cells.iter().map(|cell| cell.figures.len()).sum()
+    smoke::run(&CHAPTER, section, flags)
 }
 
 #[test]
@@ -131,7 +103,7 @@ fn both_corrections_help_on_the_target() -> anyhow::Result<()> {
 #[test]
 fn house_prices_are_learned_and_handed_in() -> anyhow::Result<()> {
     let out = TempDir::new()?;
-    let record = run_in(&out, "kaggle-house-price", &[])?;
+    let record = smoke::run_in(out.path(), &CHAPTER, "kaggle-house-price", &[])?;
     assert_eq!(record.data, DataOrigin::Sample);
     assert_eq!(value(&record, "features"), 331.0);
     let errors = by_epoch(&record, "final_train_log_rmse");

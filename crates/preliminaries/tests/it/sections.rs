@@ -4,33 +4,15 @@ use d2l::notebook::{DataOrigin, RunRecord};
 use preliminaries::CHAPTER;
 use tempfile::TempDir;
 
-/// Runs a section and checks that its record and each of its figures were written.
+#[path = "../../../d2l/tests/support/smoke.rs"]
+mod smoke;
+
+use smoke::{figures, text, value};
+
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
-    let out = TempDir::new()?;
-    let record = CHAPTER.smoke(section, out.path(), flags)?;
-    let folder = out.path().join(section);
-    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
-    assert_eq!(json["section"], section);
-    assert_eq!(json["fingerprint"], record.fingerprint);
+    let record = smoke::run(&CHAPTER, section, flags)?;
     assert_eq!(record.data, DataOrigin::None);
-    for figure in record.cells.iter().flat_map(|cell| &cell.figures) {
-        assert!(std::fs::metadata(folder.join(&figure.file))?.len() > 500, "{} is empty", figure.file);
-    }
     Ok(record)
-}
-
-/// What a cell printed.
-fn text<'a>(record: &'a RunRecord, cell: &str) -> &'a str {
-    let found = record.cells.iter().find(|found| found.title == cell);
-    found.map_or_else(|| panic!("no cell {cell}"), |cell| cell.text.as_str())
-}
-
-fn figures(record: &RunRecord) -> usize {
-    record.cells.iter().map(|cell| cell.figures.len()).sum()
-}
-
-fn metric(record: &RunRecord, name: &str) -> f64 {
-    record.metrics[name].last().unwrap_or(f64::NAN)
 }
 
 #[test]
@@ -108,7 +90,7 @@ fn calculus_reaches_the_derivatives_and_draws_both_tangents() -> anyhow::Result<
     let record = run("calculus", &[])?;
     assert_eq!(figures(&record), 2);
     assert!(text(&record, "The difference quotient").contains("h = 0.10000, numerical limit = 2.30000"));
-    assert!(metric(&record, "limit_error") < 5e-5 && metric(&record, "slope_error") < 1e-6, "{:?}", record.metrics);
+    assert!(value(&record, "limit_error") < 5e-5 && value(&record, "slope_error") < 1e-6, "{:?}", record.metrics);
     Ok(())
 }
 
@@ -119,7 +101,7 @@ fn every_gradient_is_what_the_formula_says() -> anyhow::Result<()> {
     let all: String = record.cells.iter().map(|cell| cell.text.as_str()).collect();
     assert_eq!(all.matches("= true").count(), 3, "{all}");
     assert!(!all.contains("= false"), "{all}");
-    assert!(metric(&record, "sine_error") < 1e-6, "{:?}", record.metrics);
+    assert!(value(&record, "sine_error") < 1e-6, "{:?}", record.metrics);
     Ok(())
 }
 
@@ -127,10 +109,10 @@ fn every_gradient_is_what_the_formula_says() -> anyhow::Result<()> {
 fn probabilities_settle_and_bayes_agrees_with_people() -> anyhow::Result<()> {
     let record = run("probability", &[])?;
     assert_eq!(figures(&record), 1);
-    assert!(metric(&record, "estimate_error") < 0.03, "{:?}", record.metrics);
-    assert!((metric(&record, "infected_after_first_test") - 0.1306).abs() < 5e-5);
-    assert!((metric(&record, "infected_after_both_tests") - 0.8307).abs() < 5e-5);
-    assert!((metric(&record, "infected_share_of_people") - 0.8307).abs() < 0.06, "{:?}", record.metrics);
+    assert!(value(&record, "estimate_error") < 0.03, "{:?}", record.metrics);
+    assert!((value(&record, "infected_after_first_test") - 0.1306).abs() < 5e-5);
+    assert!((value(&record, "infected_after_both_tests") - 0.8307).abs() < 5e-5);
+    assert!((value(&record, "infected_share_of_people") - 0.8307).abs() < 0.06, "{:?}", record.metrics);
     assert_eq!(figures(&run("probability", &["--num-groups", "1", "--group-size", "1", "--num-people", "1"])?), 1);
     Ok(())
 }

@@ -1,45 +1,16 @@
 //! Every section runs at smoke scale, and what trains learns.
 
-use d2l::notebook::{DataOrigin, Metric, RunRecord};
+use d2l::notebook::{DataOrigin, RunRecord};
 use rnn::CHAPTER;
 use tempfile::TempDir;
 
-/// Runs a section and checks that its record and each of its figures were written.
+#[path = "../../../d2l/tests/support/smoke.rs"]
+mod smoke;
+
+use smoke::{by_epoch, falls, figures, text, value};
+
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
-    let out = TempDir::new()?;
-    let record = CHAPTER.smoke(section, out.path(), flags)?;
-    let folder = out.path().join(section);
-    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("run.json"))?)?;
-    assert_eq!(json["section"], section);
-    assert_eq!(json["fingerprint"], record.fingerprint);
-    assert_eq!(json["tokens_per_second"].is_number(), record.tokens_per_second.is_some());
-    for figure in record.cells.iter().flat_map(|cell| &cell.figures) {
-        assert!(std::fs::metadata(folder.join(&figure.file))?.len() > 500, "{} is empty", figure.file);
-    }
-    Ok(record)
-}
-
-fn by_epoch<'a>(record: &'a RunRecord, metric: &str) -> &'a [f64] {
-    match &record.metrics[metric] {
-        Metric::ByEpoch(values) => values,
-        Metric::Value(_) => panic!("{metric} is not by epoch"),
-    }
-}
-
-fn value(record: &RunRecord, metric: &str) -> f64 {
-    record.metrics[metric].last().unwrap_or(f64::NAN)
-}
-
-fn falls(values: &[f64]) -> bool {
-    values.len() > 1 && values.windows(2).all(|pair| pair[1] < pair[0])
-}
-
-fn figures(record: &RunRecord) -> usize {
-    record.cells.iter().map(|cell| cell.figures.len()).sum()
-}
-
-fn cell<'a>(record: &'a RunRecord, title: &str) -> &'a str {
-    record.cells.iter().find(|cell| cell.title == title).map_or("", |cell| &cell.text)
+    smoke::run(&CHAPTER, section, flags)
 }
 
 #[test]
@@ -65,8 +36,8 @@ fn the_text_becomes_ids() -> anyhow::Result<()> {
     let record = run("text-preprocessing", &[])?;
     assert_eq!(record.data, DataOrigin::Sample);
     assert_eq!(value(&record, "character_ids"), 28.0);
-    assert!(cell(&record, "Reading the dataset").contains("the mill at the bend of the river"));
-    assert!(cell(&record, "Vocabulary").contains("the"));
+    assert!(text(&record, "Reading the dataset").contains("the mill at the bend of the river"));
+    assert!(text(&record, "Vocabulary").contains("the"));
     Ok(())
 }
 
@@ -76,7 +47,7 @@ fn frequencies_fall_and_minibatches_are_cut() -> anyhow::Result<()> {
     let [one, two, three] = ["unigrams", "bigrams", "trigrams"].map(|metric| value(&record, metric));
     assert!(one < two && two < three, "{:?}", record.metrics);
     assert_eq!(figures(&record), 2);
-    assert!(cell(&record, "Random sampling").lines().count() >= 6);
+    assert!(text(&record, "Random sampling").lines().count() >= 6);
     Ok(())
 }
 
@@ -123,8 +94,8 @@ fn gradients_by_hand_are_those_of_autograd_and_random_cuts_are_unbiased() -> any
 fn sentence_pairs_become_padded_minibatches() -> anyhow::Result<()> {
     let record = run("machine-translation-and-dataset", &[])?;
     assert_eq!((value(&record, "pairs"), record.data), (442.0, DataOrigin::Sample));
-    assert!(cell(&record, "Tokenization").contains(r#"["go", "."] ["va", "!"]"#));
-    assert!(cell(&record, "Putting all things together").contains("Tensor[[2, 8], u32]"));
+    assert!(text(&record, "Tokenization").contains(r#"["go", "."] ["va", "!"]"#));
+    assert!(text(&record, "Putting all things together").contains("Tensor[[2, 8], u32]"));
     assert_eq!(figures(&record), 1);
     Ok(())
 }
