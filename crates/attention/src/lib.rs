@@ -21,7 +21,7 @@ use d2l::section;
 /// The chapter's sections, in book order.
 pub const CHAPTER: Chapter = Chapter {
     name: "attention",
-    title: "10 Attention Mechanisms",
+    title: "Chapter 10: Attention Mechanisms",
     sections: &[
         section!(attention_cues),
         section!(nadaraya_watson),

@@ -46,7 +46,7 @@ use d2l::section;
 /// The chapters' sections, in book order.
 pub const CHAPTER: Chapter = Chapter {
     name: "cnn",
-    title: "6 and 7 Convolutional Neural Networks",
+    title: "Chapters 6 and 7: Convolutional Neural Networks",
     sections: &[
         section!(why_conv),
         section!(conv_layer),

@@ -15,7 +15,7 @@ use d2l::section;
 /// The chapter's sections, in book order.
 pub const CHAPTER: Chapter = Chapter {
     name: "computation",
-    title: "5 Deep Learning Computation",
+    title: "Chapter 5: Deep Learning Computation",
     sections: &[
         section!(model_construction),
         section!(parameters),

@@ -16,7 +16,7 @@ use d2l::section;
 /// The chapter's sections, in book order.
 pub const CHAPTER: Chapter = Chapter {
     name: "linear-nets",
-    title: "3 Linear Neural Networks",
+    title: "Chapter 3: Linear Neural Networks",
     sections: &[
         section!(linear_regression),
         section!(linear_regression_scratch),

@@ -20,7 +20,7 @@ use d2l::section;
 /// The chapter's sections, in book order.
 pub const CHAPTER: Chapter = Chapter {
     name: "mlp",
-    title: "4 Multilayer Perceptrons",
+    title: "Chapter 4: Multilayer Perceptrons",
     sections: &[
         section!(mlp),
         section!(mlp_scratch),

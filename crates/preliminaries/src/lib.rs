@@ -18,7 +18,7 @@ use d2l::section;
 /// The chapter's sections, in book order.
 pub const CHAPTER: Chapter = Chapter {
     name: "preliminaries",
-    title: "2 Preliminaries",
+    title: "Chapter 2: Preliminaries",
     sections: &[
         section!(ndarray),
         section!(pandas),

@@ -26,7 +26,7 @@ use d2l::section;
 /// The chapters' sections, in book order.
 pub const CHAPTER: Chapter = Chapter {
     name: "rnn",
-    title: "8 Recurrent Neural Networks and 9 Modern Recurrent Neural Networks",
+    title: "Chapters 8 and 9: Recurrent Neural Networks",
     sections: &[
         section!(sequence),
         section!(text_preprocessing),

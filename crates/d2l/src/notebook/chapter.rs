@@ -15,7 +15,7 @@ use super::{Hyperparameters, Notebook, Options, RunRecord, Scale};
 pub struct Chapter {
     /// The crate's name, such as `linear-nets`.
     pub name: &'static str,
-    /// The book's number and title, such as `3 Linear neural networks`.
+    /// The book's number and title, such as `Chapter 3: Linear Neural Networks`.
     pub title: &'static str,
     /// The sections; made with [`section!`](crate::section).
     pub sections: &'static [Section],
@@ -84,10 +84,22 @@ impl Section {
         line.split_once(' ').unwrap_or((line, ""))
     }
 
-    /// The documentation at the top of the section's source.
-    pub fn documentation(&self) -> String {
-        let lines = self.source.lines().map_while(|line| line.strip_prefix("//!"));
-        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+    /// The documentation at the top of the section's source: a line for each paragraph, and for each command that has
+    /// one to itself.
+    fn documentation(&self) -> String {
+        let mut text = String::new();
+        let mut goes_on = false;
+        for line in self.source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim) {
+            if goes_on && !line.is_empty() {
+                text.push(' ');
+            } else if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(line);
+            let is_command = line.starts_with('`') && line.ends_with('`');
+            goes_on = !line.is_empty() && !is_command;
+        }
+        text
     }
 
     /// What tells whether a recorded output still belongs to the source.
@@ -168,5 +180,30 @@ impl Chapter {
     pub(super) fn section(&self, name: &str) -> Result<&'static Section> {
         let found = self.sections.iter().find(|section| section.name() == name);
         found.with_context(|| format!("{} has no section {name}", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Args, serde::Serialize)]
+    struct Config {
+        /// Rate
+        #[arg(long, default_value_t = 0.5)]
+        lr: f64,
+    }
+
+    impl Hyperparameters for Config {}
+
+    #[test]
+    fn help_wraps_paragraphs_anew_and_leaves_commands_on_lines_of_their_own() {
+        let source =
+            "//! 3.1 First\n//!\n//! One line\n//! and its end.\n//!\n//! `cargo run`\n//! Ten epochs.\n\n//! Later.\n";
+        let section = Section::new::<Config>("first", source, |_, _| Ok(()));
+        assert_eq!(section.heading(), ("3.1", "First"));
+        let help = section.command(Scale::Book).render_long_help().to_string();
+        assert!(help.starts_with("3.1 First\n\nOne line and its end.\n\n`cargo run`\nTen epochs.\n\nUsage:"), "{help}");
+        assert!(help.contains("--lr <LR>"), "{help}");
     }
 }

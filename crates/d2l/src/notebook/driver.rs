@@ -129,7 +129,7 @@ impl Invocation {
 
     fn list(&self) -> Result<()> {
         let mut out = io::stdout().lock();
-        writeln!(out, "Chapter {}\n", self.chapter.title)?;
+        writeln!(out, "{}\n", self.chapter.title)?;
         let width = self.chapter.sections.iter().map(|section| section.name().len()).max().unwrap_or(0);
         for section in self.chapter.sections {
             let (number, title) = section.heading();
@@ -146,7 +146,7 @@ impl Invocation {
 fn command(chapter: &'static Chapter, scale: impl Fn(&Section) -> super::Scale) -> Command {
     let sections = chapter.sections.iter().map(|section| section.command(scale(section)));
     Options::augment_args(Command::new(chapter.name))
-        .about(format!("Dive into Deep Learning in Rust, chapter {}", chapter.title))
+        .about(format!("Dive into Deep Learning in Rust. {}", chapter.title))
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
         .after_help(format!(

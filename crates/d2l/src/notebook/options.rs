@@ -12,6 +12,7 @@ use super::driver::MAX_THREADS;
 
 /// The flags that every section takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every section")]
 pub struct Options {
     /// Where to compute: cpu, cuda, cuda:1 or metal
     #[arg(long, global = true, default_value = "cpu", value_name = "DEVICE")]
