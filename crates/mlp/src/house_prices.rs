@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
-use polars::prelude::*;
+use polars::prelude::DataFrame;
+use preliminaries::csv_table::{Kind, TableError, read_csv};
 
 /// The columns that hold numbers; a missing one is `NA`.
 pub const NUMBERS: [&str; 36] = [
@@ -109,77 +109,16 @@ impl HousePrices {
     /// Reads both files.
     ///
     /// # Errors
-    /// Where a file cannot be read, has no rows, lacks a column or has one too many, or holds text in a column of numbers;
-    /// the error names the file, the column and the line.
-    pub fn read(train: &Path, test: &Path) -> Result<Self> {
-        let read = |path: &Path, target: Option<&str>| {
-            read(path, target).with_context(|| format!("{} is no file of house prices", path.display()))
+    /// As [`read_csv`], which names the file, the column and the line.
+    pub fn read(train: &Path, test: &Path) -> Result<Self, TableError> {
+        let columns = |price: Option<(&'static str, Kind)>| {
+            let numbers = NUMBERS.map(|name| (name, Kind::Number));
+            let categories = CATEGORIES.map(|name| (name, Kind::Text));
+            [("Id", Kind::Whole)].into_iter().chain(numbers).chain(price).chain(categories).collect::<Vec<_>>()
         };
-        Ok(Self { train: read(train, Some("SalePrice"))?, test: read(test, None)? })
+        Ok(Self {
+            train: read_csv(train, &columns(Some(("SalePrice", Kind::Positive))))?,
+            test: read_csv(test, &columns(None))?,
+        })
     }
-}
-
-fn read(path: &Path, target: Option<&str>) -> Result<DataFrame> {
-    let missing = NullValues::AllColumnsSingle("NA".into());
-    let text = CsvReadOptions::default()
-        .with_infer_schema_length(Some(0)) // every column as text: the kinds are known
-        .map_parse_options(|options| options.with_null_values(Some(missing.clone())))
-        .try_into_reader_with_file_path(Some(path.to_path_buf()))?
-        .finish()?;
-    let wanted = || ["Id"].into_iter().chain(NUMBERS).chain(CATEGORIES).chain(target);
-    for name in wanted() {
-        ensure!(text.get_column_index(name).is_some(), "the column `{name}` is missing");
-    }
-    for name in text.get_column_names() {
-        ensure!(
-            wanted().any(|wanted| wanted == name.as_str()),
-            "the column `{name}` is none of the {} wanted",
-            wanted().count()
-        );
-    }
-    ensure!(text.height() > 0, "there are no rows below the names of the columns");
-    let mut columns = vec![whole(text.column("Id")?.str()?)?];
-    for name in NUMBERS.into_iter().chain(target) {
-        columns.push(numbers(text.column(name)?.str()?)?.into_column());
-    }
-    for name in CATEGORIES {
-        columns.push(text.column(name)?.clone());
-    }
-    if let Some(name) = target {
-        let prices = text.column(name)?.str()?;
-        let unfit = |price: Option<&str>| price.is_none_or(|price| price.trim().parse::<f64>().is_ok_and(|p| p <= 0.0));
-        if let Some(row) = prices.iter().position(unfit) {
-            bail!("column `{name}`, line {}: a price must be above zero", line(row));
-        }
-    }
-    Ok(DataFrame::new_infer_height(columns)?)
-}
-
-/// The line of the file that holds a row: the first has the names of the columns.
-fn line(row: usize) -> usize {
-    row + 2
-}
-
-/// A column of numbers, null where a value is missing.
-fn numbers(text: &StringChunked) -> Result<Float64Chunked> {
-    let parse = |(row, value): (usize, Option<&str>)| {
-        let Some(value) = value else { return Ok(None) };
-        match value.trim().parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Some(number)),
-            _ => bail!("column `{}`, line {}: `{value}` is not a number", text.name(), line(row)),
-        }
-    };
-    let values = text.iter().enumerate().map(parse).collect::<Result<Vec<_>>>()?;
-    Ok(Float64Chunked::from_iter_options(text.name().clone(), values.into_iter()))
-}
-
-/// The column of the houses' numbers, none of which may be missing.
-fn whole(text: &StringChunked) -> Result<Column> {
-    let parse = |(row, value): (usize, Option<&str>)| {
-        let value = value.unwrap_or("NA");
-        let number = value.trim().parse::<i64>();
-        number.with_context(|| format!("column `{}`, line {}: `{value}` is not a whole number", text.name(), line(row)))
-    };
-    let values = text.iter().enumerate().map(parse).collect::<Result<Vec<_>>>()?;
-    Ok(Column::new(text.name().clone(), values))
 }

@@ -4,13 +4,13 @@
 //! Here the caller says which columns there are and which hold numbers, and whatever differs is an error that names
 //! the file, the column and the line.
 
+use std::fmt;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use d2l::prelude::{Device, Tensor};
 use polars::prelude::{
-    Column, CsvParseOptions, CsvReadOptions, DataFrame, DataType, IntoColumn, NamedFrom, NullValues, PolarsError,
-    SerReader, Series,
+    Column, CsvParseOptions, CsvReadOptions, DataFrame, DataType, NullValues, PolarsError, SerReader,
 };
 
 /// What stands for a missing value, beside an empty field.
@@ -19,10 +19,25 @@ pub const MISSING: &str = "NA";
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Finite numbers, read as `f64`.
+    /// Finite numbers, of which some may be missing, read as `f64`.
     Number,
-    /// Categories or any other text.
+    /// Numbers above zero, read as `f64`.
+    Positive,
+    /// Whole numbers, read as `i64`.
+    Whole,
+    /// Categories or any other text, of which some may be missing.
     Text,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number => write!(f, "finite number; {MISSING} or nothing stands for a missing one"),
+            Self::Positive => f.write_str("number above zero"),
+            Self::Whole => f.write_str("whole number"),
+            Self::Text => f.write_str("text"),
+        }
+    }
 }
 
 /// Why a file is no table of the columns asked for, or a table no tensor.
@@ -43,14 +58,14 @@ pub enum TableError {
         file: PathBuf,
     },
     /// A header without one of the columns.
-    #[error("{}, line 1: there is no column `{column}`; the columns are {}", file.display(), found.join(", "))]
+    #[error("{}, line 1: there is no column `{column}`{}", file.display(), instead(others))]
     MissingColumn {
         /// The file.
         file: PathBuf,
         /// The column that is missing.
         column: String,
-        /// The columns that are there.
-        found: Vec<String>,
+        /// The columns that are there and that nobody asked for.
+        others: Vec<String>,
     },
     /// A header with a column that nobody asked for.
     #[error("{}, line 1: the column `{column}` is one too many; remove it or name it where the file is read", file.display())]
@@ -80,17 +95,35 @@ pub enum TableError {
         /// The line where the row begins, counted from 1.
         line: usize,
     },
-    /// Something else than a finite number in a column of numbers.
-    #[error("{}, line {line}, column `{column}`: `{text}` is no finite number; {MISSING} or nothing stands for a missing one", file.display())]
-    NotANumber {
+    /// A quotation mark inside a field that does not begin with one, or something after the mark that ends a field.
+    #[error("{}, line {line}: a quotation mark within a field; quote the whole field, and write \"\" for a mark in it", file.display())]
+    StrayQuote {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A field that is not of its column's kind.
+    #[error("{}, line {line}, column `{column}`: `{text}` is no {kind}", file.display())]
+    Unfit {
         /// The file.
         file: PathBuf,
         /// The line, counted from 1.
         line: usize,
         /// The column.
         column: String,
-        /// What stands there.
+        /// What stands there; [`MISSING`] for nothing.
         text: String,
+        /// What the column holds.
+        kind: Kind,
+    },
+    /// A file that polars does not read.
+    #[error("{}: {source}", file.display())]
+    Unparsed {
+        /// The file.
+        file: PathBuf,
+        /// What polars says.
+        source: PolarsError,
     },
     /// A column that has no numbers, where a tensor needs them.
     #[error("the column `{column}` holds {dtype}, and a tensor takes numbers: make indicators of it, or drop it")]
@@ -118,7 +151,24 @@ pub enum TableError {
 
 type Result<T> = std::result::Result<T, TableError>;
 
+/// Which columns may be a missing one under another name, for a message; the first ones of many.
+fn instead(others: &[String]) -> String {
+    const SHOWN: usize = 8;
+    match others {
+        [] => String::new(),
+        [only] => format!("; is it `{only}`?"),
+        _ => {
+            let more = if others.len() > SHOWN { " or another" } else { "" };
+            format!("; is it one of {}{more}?", others[..others.len().min(SHOWN)].join(", "))
+        }
+    }
+}
+
 /// Reads a file that has exactly these columns, in any order, and returns them in the order asked for.
+///
+/// # Errors
+/// Where the file cannot be read, has no rows or uneven ones, lacks a column or has one too many, or holds what is not of
+/// a column's kind; the error names the file, the column and the line.
 pub fn read_csv(file: &Path, columns: &[(&str, Kind)]) -> Result<DataFrame> {
     let unreadable = |source| TableError::Read { file: file.to_owned(), source };
     let text = std::fs::read_to_string(file).map_err(unreadable)?;
@@ -129,48 +179,65 @@ pub fn read_csv(file: &Path, columns: &[(&str, Kind)]) -> Result<DataFrame> {
     let options = CsvParseOptions::default().with_null_values(Some(NullValues::AllColumnsSingle(MISSING.into())));
     // Read as text: numbers are parsed below, where the line of a fault is known.
     let options = CsvReadOptions::default().with_infer_schema_length(Some(0)).with_parse_options(options);
-    let frame = options.into_reader_with_file_handle(Cursor::new(text.as_bytes())).finish()?;
+    let frame = options.into_reader_with_file_handle(Cursor::new(text.as_bytes())).finish();
+    let frame = frame.map_err(|source| TableError::Unparsed { file: file.to_owned(), source })?;
 
-    let found: Vec<String> = frame.get_column_names().iter().map(ToString::to_string).collect();
-    if let Some(extra) = found.iter().find(|name| columns.iter().all(|(column, _)| column != name)) {
-        return Err(TableError::ExtraColumn { file: file.to_owned(), column: extra.clone() });
-    }
+    let names = frame.columns().iter().map(|column| column.name().to_string());
+    let others: Vec<String> = names.filter(|name| columns.iter().all(|(column, _)| column != name)).collect();
     let read = |&(name, kind): &(&str, Kind)| {
         let missing =
-            |_| TableError::MissingColumn { file: file.to_owned(), column: name.into(), found: found.clone() };
-        let column = frame.column(name).map_err(missing)?;
-        match kind {
-            Kind::Text => Ok(column.clone()),
-            Kind::Number => numbers(file, column, &lines),
-        }
+            |_| TableError::MissingColumn { file: file.to_owned(), column: name.into(), others: others.clone() };
+        fields(file, frame.column(name).map_err(missing)?, kind, &lines)
     };
     let columns = columns.iter().map(read).collect::<Result<Vec<Column>>>()?;
+    if let Some(extra) = others.first() {
+        return Err(TableError::ExtraColumn { file: file.to_owned(), column: extra.clone() });
+    }
     Ok(DataFrame::new_infer_height(columns)?)
 }
 
 /// The line where each row below the header begins; a row goes over several lines where a quoted field does.
+///
+/// # Errors
+/// Where the rows have different numbers of fields, or a quotation mark is out of place.
 fn line_of_each_row(file: &Path, text: &str) -> Result<Vec<usize>> {
-    let mut starts = Vec::new();
-    let (mut expected, mut fields, mut start, mut quoted) = (None, 1, 1, false);
-    for (number, line) in text.split('\n').enumerate() {
-        for sign in line.chars() {
-            match sign {
-                '"' => quoted = !quoted,
-                ',' if !quoted => fields += 1,
-                _ => {}
-            }
-        }
-        if quoted {
-            continue;
-        }
-        let expected = *expected.get_or_insert(fields);
-        if fields != expected {
-            return Err(TableError::Fields { file: file.to_owned(), line: start, got: fields, expected });
-        }
-        starts.push(start);
-        (fields, start) = (1, number + 2);
+    /// Where in a field the next sign stands.
+    #[derive(PartialEq)]
+    enum Place {
+        Start,
+        Bare,
+        Quoted,
+        /// After a mark that ends a quoted field, or is the first of the two that stand for one in it.
+        Mark,
     }
-    if quoted {
+    let mut starts = Vec::new();
+    let (mut expected, mut fields, mut start, mut line) = (None, 1, 1, 1);
+    let mut place = Place::Start;
+    for sign in text.chars().chain(['\n']) {
+        place = match (place, sign) {
+            (Place::Quoted, '"') => Place::Mark,
+            (Place::Quoted, _) | (Place::Start | Place::Mark, '"') => Place::Quoted,
+            (_, ',') => {
+                fields += 1;
+                Place::Start
+            }
+            (_, '\n') => {
+                let expected = *expected.get_or_insert(fields);
+                if fields != expected {
+                    return Err(TableError::Fields { file: file.to_owned(), line: start, got: fields, expected });
+                }
+                starts.push(start);
+                (fields, start) = (1, line + 1);
+                Place::Start
+            }
+            (Place::Bare, '"') | (Place::Mark, _) => {
+                return Err(TableError::StrayQuote { file: file.to_owned(), line });
+            }
+            (Place::Start | Place::Bare, _) => Place::Bare,
+        };
+        line += usize::from(sign == '\n');
+    }
+    if place == Place::Quoted {
         return Err(TableError::OpenQuote { file: file.to_owned(), line: start });
     }
     if starts.len() < 2 {
@@ -179,19 +246,43 @@ fn line_of_each_row(file: &Path, text: &str) -> Result<Vec<usize>> {
     Ok(starts.split_off(1))
 }
 
-fn numbers(file: &Path, column: &Column, lines: &[usize]) -> Result<Column> {
-    let parse = |(text, &line): (Option<&str>, &usize)| {
-        let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Some(number)),
-            _ => {
-                let column = column.name().to_string();
-                Err(TableError::NotANumber { file: file.to_owned(), line, column, text: text.to_owned() })
-            }
+/// A column of text as one of its kind.
+fn fields(file: &Path, column: &Column, kind: Kind, lines: &[usize]) -> Result<Column> {
+    let name = column.name();
+    let finite = |text: &str| text.parse().ok().filter(|number: &f64| number.is_finite());
+    match kind {
+        Kind::Text => Ok(column.clone()),
+        Kind::Number => {
+            let number = |field: Option<&str>| field.map_or(Some(None), |text| finite(text).map(Some));
+            Ok(Column::new(name.clone(), parsed(file, column, kind, lines, number)?))
         }
+        Kind::Positive => {
+            let number = |field: Option<&str>| finite(field?).filter(|&number| number > 0.0);
+            Ok(Column::new(name.clone(), parsed(file, column, kind, lines, number)?))
+        }
+        Kind::Whole => {
+            let number = |field: Option<&str>| field?.parse::<i64>().ok();
+            Ok(Column::new(name.clone(), parsed(file, column, kind, lines, number)?))
+        }
+    }
+}
+
+/// The values of a column's fields; `parse` gives none for what is not of the column's kind.
+fn parsed<T>(
+    file: &Path,
+    column: &Column,
+    kind: Kind,
+    lines: &[usize],
+    parse: impl Fn(Option<&str>) -> Option<T>,
+) -> Result<Vec<T>> {
+    let value = |(field, &line): (Option<&str>, &usize)| {
+        let field = field.map(str::trim).filter(|text| !text.is_empty());
+        parse(field).ok_or_else(|| {
+            let (column, text) = (column.name().to_string(), field.unwrap_or(MISSING).to_owned());
+            TableError::Unfit { file: file.to_owned(), line, column, text, kind }
+        })
     };
-    let numbers = column.str()?.iter().zip(lines).map(parse).collect::<Result<Vec<Option<f64>>>>()?;
-    Ok(Series::new(column.name().clone(), numbers).into_column())
+    column.str()?.iter().zip(lines).map(value).collect()
 }
 
 /// A frame of numbers without gaps as an `f32` tensor `(rows, columns)`.
@@ -244,7 +335,10 @@ mod tests {
 
     #[test]
     fn a_fault_is_told_with_its_column_and_line() {
-        assert!(message("rooms\n2\n").contains("no column `alley`; the columns are rooms"));
+        assert!(message("rooms\n2\n").ends_with("no column `alley`"));
+        assert!(message("rooms,aley\n2,Pave\n").contains("no column `alley`; is it `aley`?"));
+        let many = (0..10).map(|i| i.to_string()).collect::<Vec<_>>().join(",");
+        assert!(message(&format!("{many}\n{many}\n")).contains("is it one of 0, 1, 2, 3, 4, 5, 6, 7 or another?"));
         assert!(message("rooms,alley,price\n2,Pave,1\n").contains("`price` is one too many"));
         let text = message("rooms,alley\n2,\"two\nlines\"\nmany,Pave\n");
         assert!(text.contains("line 4, column `rooms`: `many`"), "{text}");
@@ -254,10 +348,37 @@ mod tests {
         );
         assert!(message("rooms,alley\n2,Pave\n\n3,Pave\n").contains("line 3"));
         assert!(message("rooms,alley\n2,Pave,7\n").contains("line 2: the number of fields is 3"));
-        assert!(message("rooms,alley\n2,\"Pave\n3,Pave\n").contains("line 2: a quotation mark"));
+        assert!(message("rooms,alley\n2,\"Pave\n3,Pave\n").contains("line 2: a quotation mark opens"));
+        for stray in ["\"two\"\u{0}", "\"two\" ", "t\"wo", "two\"", "\"t\"wo\""] {
+            let text = message(&format!("rooms,alley\n2,\"o\nne\"\n3,{stray}\n4,Pave\n"));
+            assert!(text.contains("line 4: a quotation mark within a field"), "{stray}: {text}");
+        }
         for empty in ["", "\n", "rooms,alley", "rooms,alley\n"] {
             assert!(message(empty).contains("no rows"));
         }
+    }
+
+    #[test]
+    fn kinds_without_gaps_have_none() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("houses.csv");
+        let read = |text: &str| {
+            std::fs::write(&file, text).expect("a file");
+            read_csv(&file, &[("id", Kind::Whole), ("price", Kind::Positive)])
+        };
+        let frame = read("id,price\n-1,0.5\n")?;
+        assert_eq!((frame.column("id")?.i64()?.get(0), frame.column("price")?.f64()?.get(0)), (Some(-1), Some(0.5)));
+        for (row, place) in [
+            (",1", "`id`: `NA` is no whole number"),
+            ("1.5,1", "`id`: `1.5` is no whole number"),
+            ("1,", "`price`: `NA` is no number above zero"),
+            ("1,0", "`price`: `0` is no number above zero"),
+            ("1,inf", "`price`: `inf` is no number above zero"),
+        ] {
+            let error = read(&format!("id,price\n{row}\n")).expect_err("a fault").to_string();
+            assert!(error.contains("houses.csv, line 2, column") && error.ends_with(place), "{error}");
+        }
+        Ok(())
     }
 
     #[test]

@@ -47,25 +47,25 @@ fn the_sample_has_all_columns() -> anyhow::Result<()> {
 #[test]
 fn a_missing_or_an_extra_column_is_named() {
     let told = message(|text| with_field(text, 0, 4, "Lot"));
-    assert!(told.contains("the column `LotArea` is missing"), "{told}");
+    assert!(told.contains("there is no column `LotArea`"), "{told}");
     let told = message(|text| text.replace('\n', ",1\n").replacen(",1\n", ",Pets\n", 1));
     assert!(told.contains("`Pets`"), "{told}");
     let folder = TempDir::new().expect("a temporary folder");
     let error = HousePrices::read(&sample("test"), &folder.path().join("none.csv")).expect_err("no price");
-    assert!(format!("{error:#}").contains("`SalePrice` is missing"), "{error:#}");
+    assert!(format!("{error:#}").contains("there is no column `SalePrice`"), "{error:#}");
 }
 
 #[test]
 fn text_among_the_numbers_is_told_with_its_column_and_line() {
     let told = message(|text| with_field(text, 3, 4, "large"));
-    assert!(told.contains("column `LotArea`, line 4: `large` is not a number"), "{told}");
+    assert!(told.contains("line 4, column `LotArea`: `large` is no finite number"), "{told}");
     let told = message(|text| with_field(text, 3, 4, "inf"));
-    assert!(told.contains("column `LotArea`, line 4"), "{told}");
+    assert!(told.contains("line 4, column `LotArea`"), "{told}");
     let told = message(|text| with_field(text, 2, 0, "NA"));
-    assert!(told.contains("column `Id`, line 3"), "{told}");
+    assert!(told.contains("line 3, column `Id`"), "{told}");
     for price in ["NA", "0", "-5"] {
         let told = message(|text| with_field(text, 5, 80, price));
-        assert!(told.contains("column `SalePrice`, line 6"), "{told}");
+        assert!(told.contains("line 6, column `SalePrice`"), "{told}");
     }
 }
 
@@ -74,7 +74,10 @@ fn files_without_rows_or_with_uneven_ones_are_errors() {
     let told = message(|text| text.lines().next().unwrap_or_default().to_string());
     assert!(told.contains("no rows"), "{told}");
     message(|_| String::new());
-    message(|text| text.replacen("\n1,", "\n1,20,", 1));
+    let told = message(|text| text.replacen("\n1,", "\n1,20,", 1));
+    assert!(told.contains("line 2: the number of fields is 82, in the header it is 81"), "{told}");
+    let told = message(|text| text.trim_end().rsplit_once(',').expect("a field").0.to_string());
+    assert!(told.contains("line 241: the number of fields is 80, in the header it is 81"), "{told}");
     let error = HousePrices::read(Path::new("no-such.csv"), &sample("test")).expect_err("no file");
     assert!(format!("{error:#}").contains("no-such.csv"), "{error:#}");
 }
