@@ -14,8 +14,11 @@ use super::math::Elementary;
 /// Columns a panel: two vectors of the widest kind in `f32`.
 const WIDTH: usize = 32;
 
-/// Rows that a tile of accumulators holds at most.
+/// Rows that a tile of accumulators holds at most: with two vectors each they fill 16 registers of 32.
 pub(super) const TILE_ROWS: usize = 8;
+
+/// The same where a processor has 16 registers in all, of which the vectors of weights and of a row's value take three.
+const TILE_ROWS_OF_16: usize = 6;
 
 /// Multiply-adds below which a second thread costs more than it saves.
 pub(super) const SERIAL_PRODUCT: usize = 1 << 23;
@@ -23,8 +26,8 @@ pub(super) const SERIAL_PRODUCT: usize = 1 << 23;
 /// Values to write below which a second thread costs more than it saves.
 const SERIAL_VALUES: usize = 1 << 16;
 
-/// Rows of a transposed product that one task computes.
-const BLOCK_ROWS: usize = 64;
+/// Rows of a transposed product that one task computes: whole tiles of both kinds.
+const BLOCK_ROWS: usize = 48;
 
 /// How much of a transposed product's depth is taken at a time, so that the panels stay in the nearest cache.
 const BLOCK_DEPTH: usize = 128;
@@ -138,11 +141,11 @@ impl<T: Lanes> WithSimd for Accumulate<'_, T> {
                 let place = Place { panel: T::as_vectors::<S>(panel), offset, column: p * WIDTH + offset, columns };
                 let (mut rows, mut out) = (self.rows, &mut *self.out);
                 while !rows.is_empty() {
-                    let count = match rows.len() / depth {
-                        // Eight rows fill 16 accumulators; a processor with 16 registers in all has room for half.
-                        TILE_ROWS.. if S::REGISTER_COUNT >= 32 => place.add_rows::<8>(simd, rows, out),
-                        4.. => place.add_rows::<4>(simd, rows, out),
-                        2.. => place.add_rows::<2>(simd, rows, out),
+                    let count = match tile_rows::<S>(rows.len() / depth) {
+                        8 => place.add_rows::<8>(simd, rows, out),
+                        6 => place.add_rows::<6>(simd, rows, out),
+                        4 => place.add_rows::<4>(simd, rows, out),
+                        2 => place.add_rows::<2>(simd, rows, out),
                         _ => place.add_rows::<1>(simd, rows, out),
                     };
                     rows = &rows[count * depth..];
@@ -184,9 +187,20 @@ impl<T: Lanes> WithSimd for Block<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        if has_32_registers::<S>() {
+            self.in_tiles::<S, TILE_ROWS>(simd);
+        } else {
+            self.in_tiles::<S, TILE_ROWS_OF_16>(simd);
+        }
+    }
+}
+
+impl<T: Lanes> Block<'_, T> {
+    #[inline(always)]
+    fn in_tiles<S: Simd, const R: usize>(self, simd: S) {
         let Self { a, m, first, sums, mut products } = self;
-        // `TILE_ROWS` columns of `a` side by side, the last padded with zeros, for a part of the depth.
-        let mut tiles = vec![[T::zero(); TILE_ROWS]; sums.len().div_ceil(TILE_ROWS) * BLOCK_DEPTH];
+        // `R` columns of `a` side by side, the last padded with zeros, for a part of the depth.
+        let mut tiles = vec![[T::zero(); R]; sums.len().div_ceil(R) * BLOCK_DEPTH];
         for (part, a) in a.chunks(BLOCK_DEPTH * m).enumerate() {
             let depth = a.len() / m;
             for (k, row) in a.chunks_exact(m).enumerate() {
@@ -194,7 +208,7 @@ impl<T: Lanes> WithSimd for Block<'_, T> {
                 for (sum, &value) in sums.iter_mut().zip(row) {
                     *sum += value;
                 }
-                let (whole, rest) = row.as_chunks::<TILE_ROWS>();
+                let (whole, rest) = row.as_chunks::<R>();
                 for (tile, values) in whole.iter().enumerate() {
                     tiles[tile * depth + k] = *values;
                 }
@@ -208,13 +222,8 @@ impl<T: Lanes> WithSimd for Block<'_, T> {
                     let panel = T::as_vectors::<S>(&panel[part * BLOCK_DEPTH * WIDTH..][..depth * WIDTH]);
                     for offset in (0..WIDTH.min(columns - p * WIDTH)).step_by(2 * lanes::<T, S>()) {
                         let place = Place { panel, offset, column: p * WIDTH + offset, columns };
-                        for (tile, out) in tiles.chunks_exact(depth).zip(out.chunks_mut(TILE_ROWS * columns)) {
-                            if S::REGISTER_COUNT >= 32 {
-                                place.add_tile::<8>(simd, tile, 0, out);
-                            } else {
-                                place.add_tile::<4>(simd, tile, 0, out);
-                                place.add_tile::<4>(simd, tile, 4, out.get_mut(4 * columns..).unwrap_or_default());
-                            }
+                        for (tile, out) in tiles.chunks_exact(depth).zip(out.chunks_mut(R * columns)) {
+                            place.add::<R, _>(simd, tile.iter().map(|values| |r: usize| values[r]), out);
                         }
                     }
                 }
@@ -232,6 +241,25 @@ struct Place<'a, T: Lanes, S: Simd> {
     columns: usize,
 }
 
+/// Whether the vectors of an instruction set have 32 registers, as in AVX-512 and NEON.
+#[inline(always)]
+fn has_32_registers<S: Simd>() -> bool {
+    S::REGISTER_COUNT >= 32
+}
+
+/// How many of the rows that are left the next tile takes: 8, 6, 4, 2 or 1.
+#[inline(always)]
+pub(super) fn tile_rows<S: Simd>(left: usize) -> usize {
+    match left {
+        TILE_ROWS.. if has_32_registers::<S>() => TILE_ROWS,
+        // Eight are two times four rather than six and two.
+        TILE_ROWS_OF_16 | 10.. if !has_32_registers::<S>() => TILE_ROWS_OF_16,
+        4.. => 4,
+        2.. => 2,
+        _ => 1,
+    }
+}
+
 /// Values a vector.
 #[inline(always)]
 pub(super) fn lanes<T: Lanes, S: Simd>() -> usize {
@@ -244,28 +272,23 @@ impl<T: Lanes, S: Simd> Place<'_, T, S> {
     fn add_rows<const R: usize>(&self, simd: S, rows: &[T], out: &mut [T]) -> usize {
         let depth = self.panel.len() / (WIDTH / lanes::<T, S>());
         let rows: [&[T]; R] = std::array::from_fn(|r| &rows[r * depth..(r + 1) * depth]);
-        self.add(simd, depth, |k| std::array::from_fn::<_, R, _>(|r| rows[r][k]), out);
+        self.add::<R, _>(simd, (0..depth).map(|k| move |r: usize| rows[r][k]), out);
         R
     }
 
-    /// Adds to the first `R` rows of `out` for the columns from `first` of a tile.
+    /// Adds `Σₖ values[k] · panel[k]` to the rows of `out`, `R` at most. A `k`'s values come as a function of the row,
+    /// read one by one: of an array of them the compiler makes vectors, only to take them apart again.
     #[inline(always)]
-    fn add_tile<const R: usize>(&self, simd: S, tile: &[[T; TILE_ROWS]], first: usize, out: &mut [T]) {
-        self.add(simd, tile.len(), |k| std::array::from_fn::<_, R, _>(|r| tile[k][first + r]), out);
-    }
-
-    /// Adds `Σₖ values(k) · panel[k]` to the rows of `out`, `R` at most.
-    #[inline(always)]
-    fn add<const R: usize>(&self, simd: S, depth: usize, values: impl Fn(usize) -> [T; R], out: &mut [T]) {
-        let lanes = lanes::<T, S>();
+    fn add<const R: usize, V: Fn(usize) -> T>(&self, simd: S, values: impl Iterator<Item = V>, out: &mut [T]) {
+        let (lanes, stride) = (lanes::<T, S>(), WIDTH / lanes::<T, S>());
+        let first = self.offset / lanes;
+        assert!(first + 2 <= stride, "two vectors lie within a row of the panel");
         let mut sums = [[T::splat(simd, T::zero()); 2]; R];
-        for k in 0..depth {
-            let weights = &self.panel[(k * WIDTH + self.offset) / lanes..][..2];
-            let values = values(k);
-            for r in 0..R {
-                let value = T::splat(simd, values[r]);
-                sums[r][0] = T::multiply_add(simd, value, weights[0], sums[r][0]);
-                sums[r][1] = T::multiply_add(simd, value, weights[1], sums[r][1]);
+        for (value, weights) in values.zip(self.panel.chunks_exact(stride)) {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let value = T::splat(simd, value(r));
+                sums[0] = T::multiply_add(simd, value, weights[first], sums[0]);
+                sums[1] = T::multiply_add(simd, value, weights[first + 1], sums[1]);
             }
         }
         let one = T::splat(simd, T::one());

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::kernel::Matrix;
 use super::memory::Disjoint;
-use super::packed::{Lanes, lanes};
+use super::packed::{Lanes, lanes, tile_rows};
 
 /// Rows of the small factor at most: with more the large one is read too often.
 pub(super) const MOST_ROWS: usize = 64;
@@ -95,17 +95,32 @@ impl<T: Lanes> WithSimd for ByColumns<'_, T> {
     fn with_simd<S: Simd>(self, simd: S) {
         let part = self.0;
         let ((m, k), wide) = (part.sizes, 2 * lanes::<T, S>());
+        // A piece of two vectors of columns, side by side: in `b` its rows often lie a power of two apart, where they push
+        // each other out of the nearest cache before the next tile of rows needs them.
+        let mut piece = vec![T::zero(); DEPTH.min(k) * wide];
         for depth in (0..k).step_by(DEPTH) {
             let depth = depth..(depth + DEPTH).min(k);
+            let piece = &mut piece[..depth.len() * wide];
             for column in part.columns.clone().step_by(wide) {
-                let width = wide.min(part.columns.end - column);
+                let columns = column..(column + wide).min(part.columns.end);
+                let width = columns.len();
+                for (to, k) in piece.chunks_exact_mut(wide).zip(depth.clone()) {
+                    let from = &part.b.values[k * part.b.row_stride + column..];
+                    if width == wide {
+                        to.copy_from_slice(&from[..wide]); // the compiler knows this length
+                    } else {
+                        to[..width].copy_from_slice(&from[..width]);
+                    }
+                }
+                let piece = T::as_vectors::<S>(piece);
                 let mut row = 0;
                 while row < m {
-                    row += match m - row {
-                        8.. if S::REGISTER_COUNT >= 32 => part.add_rows::<S, 8>(simd, &depth, row, column, width),
-                        4.. => part.add_rows::<S, 4>(simd, &depth, row, column, width),
-                        2.. => part.add_rows::<S, 2>(simd, &depth, row, column, width),
-                        _ => part.add_rows::<S, 1>(simd, &depth, row, column, width),
+                    row += match tile_rows::<S>(m - row) {
+                        8 => part.add_rows::<S, 8>(simd, piece, &depth, row, &columns),
+                        6 => part.add_rows::<S, 6>(simd, piece, &depth, row, &columns),
+                        4 => part.add_rows::<S, 4>(simd, piece, &depth, row, &columns),
+                        2 => part.add_rows::<S, 2>(simd, piece, &depth, row, &columns),
+                        _ => part.add_rows::<S, 1>(simd, piece, &depth, row, &columns),
                     };
                 }
             }
@@ -132,12 +147,11 @@ impl<T: Lanes> WithSimd for ByRows<'_, T> {
             while done < part.columns.len() {
                 let column = part.columns.start + done;
                 let sums = &mut sums[done * width..];
-                done += match part.columns.len() - done {
-                    8.. if S::REGISTER_COUNT >= 32 => {
-                        part.add_columns::<S, 8>(simd, &depth, column, panels, width, sums)
-                    }
-                    4.. => part.add_columns::<S, 4>(simd, &depth, column, panels, width, sums),
-                    2.. => part.add_columns::<S, 2>(simd, &depth, column, panels, width, sums),
+                done += match tile_rows::<S>(part.columns.len() - done) {
+                    8 => part.add_columns::<S, 8>(simd, &depth, column, panels, width, sums),
+                    6 => part.add_columns::<S, 6>(simd, &depth, column, panels, width, sums),
+                    4 => part.add_columns::<S, 4>(simd, &depth, column, panels, width, sums),
+                    2 => part.add_columns::<S, 2>(simd, &depth, column, panels, width, sums),
                     _ => part.add_columns::<S, 1>(simd, &depth, column, panels, width, sums),
                 };
             }
@@ -159,31 +173,27 @@ impl<T: Lanes> Part<'_, T> {
     fn add_rows<S: Simd, const R: usize>(
         &self,
         simd: S,
+        piece: &[T::Vector<S>],
         depth: &std::ops::Range<usize>,
         row: usize,
-        column: usize,
-        width: usize,
+        columns: &std::ops::Range<usize>,
     ) -> usize {
         let lanes = lanes::<T, S>();
         let rows: [&[T]; R] = std::array::from_fn(|r| &self.a.values[(row + r) * self.a.row_stride..][depth.clone()]);
         let mut sums = [[T::splat(simd, T::zero()); 2]; R];
-        let b = &self.b.values[depth.start * self.b.row_stride + column..];
-        for k in 0..depth.len() {
-            let b = &b[k * self.b.row_stride..];
-            let b = &b[..width.min(b.len())];
-            let values = [T::load(simd, b), T::load(simd, b.get(lanes..).unwrap_or_default())];
+        for (k, b) in piece.chunks_exact(2).enumerate() {
             for r in 0..R {
                 let value = T::splat(simd, rows[r][k]);
-                sums[r][0] = T::multiply_add(simd, value, values[0], sums[r][0]);
-                sums[r][1] = T::multiply_add(simd, value, values[1], sums[r][1]);
+                sums[r][0] = T::multiply_add(simd, value, b[0], sums[r][0]);
+                sums[r][1] = T::multiply_add(simd, value, b[1], sums[r][1]);
             }
         }
         let keep = T::splat(simd, if depth.start == 0 { self.keep } else { T::one() });
         let read = depth.start > 0 || self.keep != T::zero();
         for (r, sums) in sums.iter().enumerate() {
-            let start = (row + r) * self.out_stride + column;
+            let start = (row + r) * self.out_stride;
             // SAFETY: these columns of each row are this task's.
-            let out = unsafe { self.out.range(start..start + width) };
+            let out = unsafe { self.out.range(start + columns.start..start + columns.end) };
             for (&sum, out) in sums.iter().zip(out.chunks_mut(lanes)) {
                 let sum = if read { T::multiply_add(simd, keep, T::load(simd, out), sum) } else { sum };
                 T::store(simd, out, sum);
