@@ -1,6 +1,6 @@
 //! Chapter 2: preliminaries.
 //!
-//! One module a section, in book order, and [`csv_table`], which section 2.2 reads its data with.
+//! One module a section, in book order, and [`csv_table`], with which sections 2.2 and 4.10 read their data.
 //! `cargo run --release -p preliminaries` lists the sections.
 
 pub mod autograd;
