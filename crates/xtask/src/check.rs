@@ -30,7 +30,7 @@ pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Resu
         }
         problems.extend(recorded_targets(workspace, chapter)?);
     }
-    problems.extend(readme::weave_table(workspace, chosen, Mode::Check)?);
+    problems.extend(readme::weave_seconds(workspace, chosen, Mode::Check)?);
     problems.extend(unmapped_names(workspace)?);
     problems.extend(broken_links(workspace)?);
     Ok(problems)
@@ -175,7 +175,7 @@ mod tests {
         record(&fixture.workspace, &sections, &OPTIONS, &mut FakeRunner::new(&fixture)).unwrap();
         let chapters = fixture.workspace.chapters().unwrap();
         weave(&fixture.workspace, &chapters, None, Mode::Write).unwrap();
-        readme::weave_table(&fixture.workspace, &chapters, Mode::Write).unwrap();
+        readme::weave_seconds(&fixture.workspace, &chapters, Mode::Write).unwrap();
         fixture
     }
 
@@ -214,6 +214,16 @@ mod tests {
         let fixture = recorded();
         fs::remove_file(fixture.workspace.root.join("crates/demo/src/second_thing.rs")).unwrap();
         one_problem(&fixture, "`section!(second_thing)` has no such module");
+    }
+
+    #[test]
+    fn the_readme_has_every_section_and_its_time() {
+        let fixture = recorded();
+        fixture.edit("README.md", |text| text.replace("demo/first.md", "demo/second-thing.md"));
+        one_problem(&fixture, "README.md: section first has no row in the table");
+        let fixture = recorded();
+        fixture.edit("README.md", |text| text.replacen("| 2 |", "| 3 |", 1));
+        one_problem(&fixture, "README.md:1: first took 2 s when it was recorded");
     }
 
     #[test]

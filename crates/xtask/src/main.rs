@@ -256,7 +256,7 @@ fn start(arguments: Arguments) -> Result<bool> {
             record::record(&workspace, &sections, &options, &mut ReleaseBinary::new(&workspace))?;
             let mut problems = weave::weave(&workspace, &chapters, section.as_deref(), Mode::Write)?;
             problems.extend(parity::weave_page(&workspace, &workspace.chapters()?, Mode::Write)?);
-            problems.extend(readme::weave_table(&workspace, &chapters, Mode::Write)?);
+            problems.extend(readme::weave_seconds(&workspace, &chapters, Mode::Write)?);
             conclude(&problems)
         }
         Command::Weave { check } => {
@@ -266,7 +266,7 @@ fn start(arguments: Arguments) -> Result<bool> {
             problems.extend(weave::strays(&workspace, &chapters)?);
             problems.extend(bench::weave_page(&workspace, mode)?);
             problems.extend(parity::weave_page(&workspace, &chapters, mode)?);
-            problems.extend(readme::weave_table(&workspace, &chapters, mode)?);
+            problems.extend(readme::weave_seconds(&workspace, &chapters, mode)?);
             conclude(&problems)
         }
         Command::Bench { list: true, .. } => bench::list(&workspace).map(|()| true),

@@ -262,7 +262,7 @@ mod tests {
         record(&fixture.workspace, &sections, &options, &mut FakeRunner::new(&fixture)).unwrap();
         fixture.write("crates/demo/targets.json", "{}");
         weave(&fixture.workspace, &chapters, None, Mode::Write).unwrap();
-        readme::weave_table(&fixture.workspace, &chapters, Mode::Write).unwrap();
+        readme::weave_seconds(&fixture.workspace, &chapters, Mode::Write).unwrap();
         let problems = check(&fixture.workspace, &chapters, &chapters).unwrap();
         assert_eq!(problems, []);
         assert_eq!(unmapped_names(&fixture.workspace).unwrap(), []);

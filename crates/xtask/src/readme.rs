@@ -11,7 +11,7 @@ use crate::weave::Mode;
 
 /// Writes the recorded seconds into the table, or compares them; returns what is not as it should be. A section without
 /// a record keeps what stands there.
-pub fn weave_table(workspace: &Workspace, chapters: &[Chapter], mode: Mode) -> Result<Vec<Problem>> {
+pub fn weave_seconds(workspace: &Workspace, chapters: &[Chapter], mode: Mode) -> Result<Vec<Problem>> {
     let path = workspace.root.join("README.md");
     if !path.is_file() {
         return Ok(Vec::new());
@@ -66,7 +66,7 @@ mod tests {
 
     fn woven(fixture: &Fixture, mode: Mode) -> Vec<String> {
         let chapters = fixture.workspace.chapters().unwrap();
-        weave_table(&fixture.workspace, &chapters, mode).unwrap().iter().map(ToString::to_string).collect()
+        weave_seconds(&fixture.workspace, &chapters, mode).unwrap().iter().map(ToString::to_string).collect()
     }
 
     #[test]
