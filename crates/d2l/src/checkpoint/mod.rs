@@ -190,14 +190,15 @@ pub(crate) fn try_room(folder: &Path, bytes: u64) -> io::Result<()> {
 /// What stands between a file's name and a random end while the file is written; nothing reads such files.
 const PART: &str = ".part-";
 
-/// Deletes what killed processes left of the files of a folder whose names `is_ours` takes. No other process may be
-/// writing these.
+/// Deletes what killed processes left of the files of a folder whose names `is_ours` takes. A file that a process is
+/// still writing is locked, and stays.
 pub(crate) fn remove_leftovers(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
         let parts = name.to_str().and_then(|name| name.strip_prefix('.')?.rsplit_once(PART));
-        if parts.is_some_and(|(target, _)| is_ours(target)) {
+        let abandoned = || File::open(entry.path()).is_ok_and(|part| part.try_lock().is_ok());
+        if parts.is_some_and(|(target, _)| is_ours(target)) && abandoned() {
             fs::remove_file(entry.path())?;
         }
     }
@@ -214,6 +215,8 @@ fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::
     // In the same folder, since a rename is atomic only inside one file system; deleted where anything fails.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut part = new_file(folder, &format!(".{name}{PART}"))?;
+    // Until it is closed, so that nobody takes it for a leftover. Where files cannot be locked, none is taken for one.
+    let _ = part.as_file().try_lock();
     write(part.as_file_mut())?;
     part.as_file().sync_all()?;
     part.persist(path)?;
@@ -251,6 +254,23 @@ mod tests {
         assert_eq!(fs::read_to_string(&path)?, "old");
         assert_eq!(fs::read_dir(folder.path())?.count(), 1);
         replace(&path, |part| part.write_all(b"new"))?;
+        assert_eq!(fs::read_to_string(&path)?, "new");
+        Ok(())
+    }
+
+    #[test]
+    fn leftovers_go_and_what_is_still_written_stays() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("model.safetensors");
+        let left = [".model.safetensors.part-a1", ".other.safetensors.part-b2"].map(|name| folder.path().join(name));
+        for file in &left {
+            fs::write(file, "half")?;
+        }
+        replace(&path, |part| {
+            remove_leftovers(folder.path(), |name| name == "model.safetensors")?;
+            part.write_all(b"new")
+        })?;
+        assert_eq!(left.map(|file| file.exists()), [false, true]);
         assert_eq!(fs::read_to_string(&path)?, "new");
         Ok(())
     }
