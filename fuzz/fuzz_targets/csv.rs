@@ -1,19 +1,19 @@
-//! The readers of CSV files: the small table of section 2.2 and the house prices of section 4.10.
+//! The reader of CSV files: tables of columns that are told, columns found by their values, and the house prices of 4.10.
 #![no_main]
 
 use candle_core::Device;
 use d2l_fuzz::Input;
 use libfuzzer_sys::fuzz_target;
 use mlp::house_prices::HousePrices;
-use preliminaries::csv_table::{Kind, read_csv, to_tensor};
+use tables::{Csv, Kind, dummies, read_csv, to_tensor};
 
 const COLUMNS: [(&str, Kind); 3] = [("rooms", Kind::Number), ("alley", Kind::Text), ("price", Kind::Number)];
 
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, data)) = data.split_first() else { return };
     let input = Input::new("houses.csv", data);
-    if choice & 1 == 0 {
-        match read_csv(input.path(), &COLUMNS) {
+    match choice % 3 {
+        0 => match Csv::read(input.path()).and_then(|csv| csv.frame(&COLUMNS)) {
             Ok(frame) => {
                 assert!(frame.width() == 3 && frame.height() > 0);
                 let numbers = frame.select(["rooms", "price"]).expect("two columns");
@@ -22,11 +22,17 @@ fuzz_target!(|data: &[u8]| {
                 }
             }
             Err(error) => input.named_in(&error.to_string()),
-        }
-    } else {
-        match HousePrices::read(input.path(), input.path()) {
+        },
+        1 => match HousePrices::read(input.path(), input.path()) {
             Ok(_) => panic!("the training and the test file have different columns"),
-            Err(error) => input.named_in(&format!("{error:#}")),
-        }
+            Err(error) => input.named_in(&error.to_string()),
+        },
+        _ => match read_csv(input.path()) {
+            Ok(frame) => {
+                let dummies = dummies(&frame).expect("numbers and text");
+                assert!(dummies.width() >= frame.width() && dummies.height() == frame.height());
+            }
+            Err(error) => input.named_in(&error.to_string()),
+        },
     }
 });

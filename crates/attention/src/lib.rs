@@ -1,34 +1,24 @@
-//! Chapter 10: attention and the Transformer.
+//! Chapter 10: attention and the Transformer, on the encoder–decoder of the crate `rnn`.
 //!
-//! One module a section, in book order, on the encoder–decoder of the crate `rnn`; [`translation`] for what the two
-//! sections that train a translation model have in common, and [`translator`] for a trained model as a file.
-//! `cargo run --release -p attention` lists the sections.
+//! `cargo run --release -p attention` lists the sections; each is a file of [`sections`]. Beside them stand
+//! [`transformer_layers`], the blocks of section 10.7, [`attention_weights`], how the weights of a prediction become
+//! matrices, and [`saved_transformer`], a trained model as a file.
 
-pub mod attention_cues;
-pub mod attention_scoring_functions;
-pub mod bahdanau_attention;
-pub mod multihead_attention;
-pub mod nadaraya_watson;
-pub mod self_attention_and_positional_encoding;
-pub mod transformer;
+pub mod attention_weights;
+pub mod saved_transformer;
+pub mod sections;
 pub mod transformer_layers;
-pub mod translation;
-pub mod translator;
 
 use d2l::notebook::Chapter;
-use d2l::section;
+
+pub use saved_transformer::SavedTransformer;
+pub use sections::attention_scoring_functions::{AdditiveAttention, DotProductAttention};
+pub use sections::bahdanau_attention::bahdanau;
+pub use sections::multihead_attention::MultiHeadAttention;
+pub use sections::self_attention_and_positional_encoding::PositionalEncoding;
+pub use sections::transformer::transformer;
+pub use transformer_layers::TransformerSizes;
 
 /// The chapter's sections, in book order.
-pub const CHAPTER: Chapter = Chapter {
-    name: "attention",
-    title: "Chapter 10: Attention Mechanisms",
-    sections: &[
-        section!(attention_cues),
-        section!(nadaraya_watson),
-        section!(attention_scoring_functions),
-        section!(bahdanau_attention),
-        section!(multihead_attention),
-        section!(self_attention_and_positional_encoding),
-        section!(transformer),
-    ],
-};
+pub const CHAPTER: Chapter =
+    Chapter { name: "attention", title: "Chapter 10: Attention Mechanisms", sections: sections::SECTIONS };

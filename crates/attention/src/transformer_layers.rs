@@ -1,17 +1,17 @@
 //! The layers of section 10.7: the net at each position, residual connections with layer normalisation, and the blocks of
 //! encoder and decoder.
 
-use d2l::nn::{Embedding, LayerNorm, Linear, VarBuilder};
+use d2l::nn::{Dropout, Embedding, LayerNorm, Linear};
 use d2l::ops::{add, relu};
 use d2l::prelude::*;
-use rnn::encoder_decoder::{Decoder, Encoder, Training, dropout};
+use rnn::{Decoder, Encoder};
 
-use crate::multihead_attention::{KeysValues, MultiHeadAttention};
-use crate::self_attention_and_positional_encoding::PositionalEncoding;
+use crate::sections::multihead_attention::{KeysValues, MultiHeadAttention};
+use crate::sections::self_attention_and_positional_encoding::PositionalEncoding;
 
 /// The sizes of an encoder or a decoder.
 #[derive(Debug, Clone, Copy)]
-pub struct Sizes {
+pub struct TransformerSizes {
     /// Features of a token.
     pub hidden: usize,
     /// Units of the net that is applied at each position.
@@ -35,7 +35,7 @@ pub struct FeedForward {
 
 impl FeedForward {
     /// A perceptron with one layer of `sizes.feed_forward` units.
-    pub fn new(sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+    pub fn new(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
         Ok(Self {
             inner: Linear::new(sizes.hidden, sizes.feed_forward, &vb.pp("inner"))?,
             outer: Linear::new(sizes.feed_forward, sizes.hidden, &vb.pp("outer"))?,
@@ -53,18 +53,19 @@ impl Module for FeedForward {
 /// A residual connection, then layer normalisation.
 pub struct AddNorm {
     norm: LayerNorm,
-    dropout: f64,
+    dropout: Dropout,
 }
 
 impl AddNorm {
     /// Normalisation over `sizes.hidden` features.
-    pub fn new(sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
-        Ok(Self { norm: LayerNorm::new(sizes.hidden, vb)?, dropout: sizes.dropout })
+    pub fn new(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
+        let dropout = Dropout::new(sizes.dropout, &vb.pp("dropout"))?;
+        Ok(Self { norm: LayerNorm::new(sizes.hidden, vb)?, dropout })
     }
 
     /// The norm of `x` plus what a layer, given `x`, made of it, `y`; both `(batch, steps, hidden)`.
-    pub fn forward(&self, x: &Tensor, y: &Tensor, training: Training) -> Result<Tensor> {
-        self.norm.forward(&add(&dropout(y, self.dropout, training)?, x)?)
+    pub fn forward_t(&self, x: &Tensor, y: &Tensor, train: bool) -> Result<Tensor> {
+        self.norm.forward(&add(&self.dropout.forward_t(y, train)?, x)?)
     }
 }
 
@@ -78,8 +79,8 @@ pub struct EncoderBlock {
 
 impl EncoderBlock {
     /// A block of these sizes.
-    pub fn new(sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
-        let &Sizes { hidden, heads, dropout, .. } = sizes;
+    pub fn new(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
+        let &TransformerSizes { hidden, heads, dropout, .. } = sizes;
         Ok(Self {
             attention: MultiHeadAttention::new(hidden, heads, dropout, &vb.pp("attention"))?,
             norm1: AddNorm::new(sizes, &vb.pp("norm1"))?,
@@ -89,10 +90,10 @@ impl EncoderBlock {
     }
 
     /// `(batch, steps, hidden)` to the same shape, and the attention weights `(batch, heads, steps, steps)`.
-    pub fn forward(&self, x: &Tensor, valid_lens: &Tensor, mut training: Training) -> Result<(Tensor, Tensor)> {
-        let (y, weights) = self.attention.forward(x, x, x, Some(valid_lens), training.as_deref_mut())?;
-        let x = self.norm1.forward(x, &y, training.as_deref_mut())?;
-        Ok((self.norm2.forward(&x, &self.feed_forward.forward(&x)?, training)?, weights))
+    pub fn forward_t(&self, x: &Tensor, valid_lens: &Tensor, train: bool) -> Result<(Tensor, Tensor)> {
+        let (y, weights) = self.attention.forward_t(x, x, x, Some(valid_lens), train)?;
+        let x = self.norm1.forward_t(x, &y, train)?;
+        Ok((self.norm2.forward_t(&x, &self.feed_forward.forward(&x)?, train)?, weights))
     }
 }
 
@@ -111,29 +112,29 @@ pub struct TransformerEncoder {
 
 impl TransformerEncoder {
     /// An encoder of `vocabulary` tokens.
-    pub fn new(vocabulary: usize, sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+    pub fn new(vocabulary: usize, sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
         let block = |i: usize| EncoderBlock::new(sizes, &vb.pp(format!("block{}", i + 1)));
         Ok(Self {
             hidden: sizes.hidden,
             embedding: Embedding::new(vocabulary, sizes.hidden, &vb.pp("embedding"))?,
-            positions: PositionalEncoding::new(sizes.hidden, sizes.max_len, sizes.dropout, vb.device())?,
+            positions: PositionalEncoding::new(sizes.hidden, sizes.max_len, sizes.dropout, &vb.pp("positions"))?,
             blocks: (0..sizes.layers).map(block).collect::<Result<_>>()?,
         })
     }
 
-    /// Like [`Encoder::forward`], with the attention weights of each block, `(batch, heads, steps, steps)`.
+    /// Like [`Encoder::forward_t`], with the attention weights of each block, `(batch, heads, steps, steps)`.
     pub fn forward_with_weights(
         &self,
         tokens: &Tensor,
         valid_lens: &Tensor,
-        mut training: Training,
+        train: bool,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let x = embed(&self.embedding, tokens, self.hidden)?; // (batch, steps, hidden)
-        let mut x = self.positions.forward(&x, 0, training.as_deref_mut())?;
+        let mut x = self.positions.forward_t(&x, 0, train)?;
         let mut all = Vec::with_capacity(self.blocks.len());
         for block in &self.blocks {
             let weights;
-            (x, weights) = block.forward(&x, valid_lens, training.as_deref_mut())?;
+            (x, weights) = block.forward_t(&x, valid_lens, train)?;
             all.push(weights.detach());
         }
         Ok((x, all))
@@ -144,8 +145,8 @@ impl Encoder for TransformerEncoder {
     /// `(batch, steps, hidden)`
     type Output = Tensor;
 
-    fn forward(&self, tokens: &Tensor, valid_lens: &Tensor, training: Training) -> Result<Tensor> {
-        Ok(self.forward_with_weights(tokens, valid_lens, training)?.0)
+    fn forward_t(&self, tokens: &Tensor, valid_lens: &Tensor, train: bool) -> Result<Tensor> {
+        Ok(self.forward_with_weights(tokens, valid_lens, train)?.0)
     }
 }
 
@@ -172,7 +173,7 @@ pub struct BlockState {
 
 impl DecoderBlock {
     /// A block of these sizes.
-    pub fn new(sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+    pub fn new(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
         let attention = |name| MultiHeadAttention::new(sizes.hidden, sizes.heads, sizes.dropout, &vb.pp(name));
         Ok(Self {
             self_attention: attention("self_attention")?,
@@ -191,26 +192,26 @@ impl DecoderBlock {
 
     /// `(batch, steps, hidden)` to the same shape. `lens` `(batch, steps)` tells how many of the tokens so far each step
     /// may see, `source_lens` `(batch)` how many of the source count.
-    pub fn forward(
+    pub fn forward_t(
         &self,
         x: &Tensor,
         state: &mut BlockState,
-        (lens, source_lens): (&Tensor, &Tensor),
-        mut training: Training,
+        lens: &Tensor,
+        source_lens: &Tensor,
+        train: bool,
     ) -> Result<Tensor> {
         let new = self.self_attention.project(x, x)?;
         let seen = match &state.seen {
             Some(seen) => seen.join(&new)?, // (batch, heads, past steps + steps, hidden / heads)
             None => new,
         };
-        let (y, self_weights) = self.self_attention.attend(x, &seen, Some(lens), training.as_deref_mut())?;
-        let x = self.norm1.forward(x, &y, training.as_deref_mut())?;
-        let (y, source_weights) =
-            self.source_attention.attend(&x, &state.source, Some(source_lens), training.as_deref_mut())?;
-        let x = self.norm2.forward(&x, &y, training.as_deref_mut())?;
+        let (y, self_weights) = self.self_attention.attend(x, &seen, Some(lens), train)?;
+        let x = self.norm1.forward_t(x, &y, train)?;
+        let (y, source_weights) = self.source_attention.attend(&x, &state.source, Some(source_lens), train)?;
+        let x = self.norm2.forward_t(&x, &y, train)?;
         state.seen = Some(seen);
         state.weights = Some((self_weights.detach(), source_weights.detach()));
-        self.norm3.forward(&x, &self.feed_forward.forward(&x)?, training)
+        self.norm3.forward_t(&x, &self.feed_forward.forward(&x)?, train)
     }
 }
 
@@ -235,12 +236,12 @@ pub struct TransformerState {
 
 impl TransformerDecoder {
     /// A decoder to `vocabulary` tokens.
-    pub fn new(vocabulary: usize, sizes: &Sizes, vb: &VarBuilder) -> Result<Self> {
+    pub fn new(vocabulary: usize, sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
         let block = |i: usize| DecoderBlock::new(sizes, &vb.pp(format!("block{}", i + 1)));
         Ok(Self {
             hidden: sizes.hidden,
             embedding: Embedding::new(vocabulary, sizes.hidden, &vb.pp("embedding"))?,
-            positions: PositionalEncoding::new(sizes.hidden, sizes.max_len, sizes.dropout, vb.device())?,
+            positions: PositionalEncoding::new(sizes.hidden, sizes.max_len, sizes.dropout, &vb.pp("positions"))?,
             blocks: (0..sizes.layers).map(block).collect::<Result<_>>()?,
             output: Linear::new(sizes.hidden, vocabulary, &vb.pp("output"))?,
         })
@@ -256,16 +257,16 @@ impl Decoder for TransformerDecoder {
         Ok(TransformerState { source_lens: valid_lens.clone(), steps: 0, blocks })
     }
 
-    fn forward(&self, tokens: &Tensor, state: &mut TransformerState, mut training: Training) -> Result<Tensor> {
+    fn forward_t(&self, tokens: &Tensor, state: &mut TransformerState, train: bool) -> Result<Tensor> {
         let (batch, steps) = tokens.dims2()?;
         let first = state.steps;
         // A token sees those before it and itself: training cannot look at the token that it has to predict.
         let lens = Tensor::arange(first as u32 + 1, (first + steps) as u32 + 1, tokens.device())?; // (steps)
         let lens = lens.expand((batch, steps))?.contiguous()?; // (batch, steps)
         let x = embed(&self.embedding, tokens, self.hidden)?; // (batch, steps, hidden)
-        let mut x = self.positions.forward(&x, first, training.as_deref_mut())?;
+        let mut x = self.positions.forward_t(&x, first, train)?;
         for (block, block_state) in self.blocks.iter().zip(&mut state.blocks) {
-            x = block.forward(&x, block_state, (&lens, &state.source_lens), training.as_deref_mut())?;
+            x = block.forward_t(&x, block_state, &lens, &state.source_lens, train)?;
         }
         state.steps += steps;
         self.output.forward(&x) // (batch, steps, vocabulary)

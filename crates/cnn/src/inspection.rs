@@ -31,7 +31,7 @@ pub fn receptive_field(net: &Sequential, layer: &str, x: &Tensor) -> Result<Tens
     let (_, _, height, width) = y.dims4()?;
     let unit = y.i((0, .., height / 2, width / 2))?.sum_all()?;
     let grads = backward(&unit)?;
-    let gradient = grads.get(x.as_tensor()).with_context(|| format!("layer {layer} does not depend on the image"))?;
+    let gradient = grads.get(&x).with_context(|| format!("layer {layer}"))?;
     let size = gradient.abs()?.sum(1)?.squeeze(0)?; // (height, width)
     Ok(size.broadcast_div(&size.max_all()?)?)
 }
@@ -53,7 +53,7 @@ pub fn confusion_matrix(net: &impl ModuleT, images: &mut ImageLoader) -> Result<
     let mut counts = vec![vec![0; LABELS.len()]; LABELS.len()];
     for batch in images.epoch() {
         let (x, y) = batch?;
-        let predicted = net.forward_t(&x, false)?.argmax(D::Minus1)?.to_vec1::<u32>()?; // (batch)
+        let predicted = net.forward_t(&x, false)?.detach().argmax(D::Minus1)?.to_vec1::<u32>()?; // (batch)
         for (label, predicted) in y.to_vec1::<u32>()?.into_iter().zip(predicted) {
             counts[label as usize][predicted as usize] += 1;
         }
@@ -97,19 +97,20 @@ pub fn mistakes(net: &impl ModuleT, images: &mut ImageLoader) -> Result<Vec<Mist
 #[cfg(test)]
 mod tests {
     use d2l::data::Loader;
+    use d2l::data::Source;
     use d2l::data::fashion_mnist::FashionMnist;
-    use d2l::nn::{Conv2d, Parameters};
+    use d2l::nn::{Conv2d, Parameters, VarBuilder};
     use d2l::ops::Conv2dConfig;
     use d2l::prelude::{DType, Device};
-    use d2l::random::{Purpose, Random};
+    use d2l::random::Random;
 
     use super::*;
 
     fn two_convolutions() -> Result<Sequential> {
-        let parameters = Parameters::new(Random::new(1).fork(Purpose::Initialization), &Device::Cpu);
+        let parameters = Parameters::new(&Random::new(1), &Device::Cpu);
         let same = Conv2dConfig { padding: (1, 1), ..Conv2dConfig::default() };
-        let conv = |name: &str| Conv2d::new(1, 1, (3, 3), same, &parameters.builder().pp(name));
-        Ok(Sequential::new().add_named("first", conv("first")?).add_named("second", conv("second")?))
+        let conv = |vb: &VarBuilder| Conv2d::new(1, 1, (3, 3), same, vb);
+        Ok(Sequential::with_parameters(&parameters.builder()).layer("first", conv)?.layer("second", conv)?)
     }
 
     #[test]

@@ -1,27 +1,13 @@
 //! Chapter 5: deep learning computation.
 //!
-//! One module a section, in book order. `cargo run --release -p computation` lists them.
+//! `cargo run --release -p computation` lists the sections; each is a file of [`sections`].
 
-pub mod custom_layer;
-pub mod deferred_init;
-pub mod model_construction;
-pub mod parameters;
-pub mod read_write;
-pub mod use_gpu;
+pub mod sections;
+#[cfg(test)]
+mod testing;
 
 use d2l::notebook::Chapter;
-use d2l::section;
 
 /// The chapter's sections, in book order.
-pub const CHAPTER: Chapter = Chapter {
-    name: "computation",
-    title: "Chapter 5: Deep Learning Computation",
-    sections: &[
-        section!(model_construction),
-        section!(parameters),
-        section!(deferred_init),
-        section!(custom_layer),
-        section!(read_write),
-        section!(use_gpu),
-    ],
-};
+pub const CHAPTER: Chapter =
+    Chapter { name: "computation", title: "Chapter 5: Deep Learning Computation", sections: sections::SECTIONS };

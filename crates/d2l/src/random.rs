@@ -1,68 +1,134 @@
 //! Seeded random numbers: candle's own generator cannot be seeded on the CPU, so nothing here uses it.
 //!
-//! One seed gives a ChaCha stream for each purpose, so that adding a layer does not reshuffle the data. What owns a
-//! generator for its lifetime, such as a loader or a dropout layer, takes a child stream with [`Random::fork`].
+//! A stream follows from the seed, what its numbers are for, and a name: from nothing that happened before. So adding a
+//! layer changes neither the data's order nor another layer's initial values. Streams of a training begin anew at each
+//! epoch, at a place that the epoch gives, so that a training that was broken off goes on with the same numbers although
+//! nobody kept the place where it stood.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{DType, Device, Result, Shape, Tensor};
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::train::session;
+/// What random numbers are for; each purpose has streams of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Initial values of parameters.
+    Initialization,
+    /// The order of examples; anew at each epoch.
+    Shuffling,
+    /// Dropout masks; anew at each epoch.
+    Dropout,
+    /// Synthetic data and draws from a model, before or after a training.
+    Sampling,
+    /// What the steps of a training draw, such as the input of a generator or wrong answers to tell from right ones;
+    /// anew at each epoch.
+    Steps,
+}
 
-/// A seeded generator whose numbers are the same on every machine.
+impl Purpose {
+    /// Whether streams for it begin anew at each epoch of a training.
+    fn follows_epochs(self) -> bool {
+        matches!(self, Self::Shuffling | Self::Dropout | Self::Steps)
+    }
+}
+
+/// All random streams of one seed. Clones share the epoch that [`Random::begin_epoch`] sets.
 ///
-/// Its place can be read and set from outside while something else draws from it, so that a training that was broken off
-/// can go on with the numbers that would have come next.
-#[derive(Debug)]
-pub struct Stream(Generator);
-
-#[derive(Debug)]
-enum Generator {
-    Own(Box<ChaCha8Rng>),
-    /// One that a session of training looks after.
-    Shared(Arc<Mutex<ChaCha8Rng>>),
+/// ```
+/// use d2l::random::{Purpose, Random};
+/// use rand::Rng;
+///
+/// let random = Random::new(7);
+/// let mut order = random.stream(Purpose::Shuffling, "training examples");
+/// random.begin_epoch(1);
+/// let first: u64 = order.random();
+/// random.begin_epoch(2);
+/// assert_ne!(first, order.random::<u64>());
+/// random.begin_epoch(1);
+/// assert_eq!(first, order.random::<u64>());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Random {
+    seed: u64,
+    clock: Arc<Clock>,
 }
 
-/// A lock that a panic elsewhere does not close: a generator is whole after every draw.
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// The epoch of the training that goes on.
+#[derive(Debug, Default)]
+struct Clock {
+    /// 0 outside of trainings.
+    epoch: AtomicU64,
+    /// How often an epoch has begun: of two trainings, both begin with epoch 1.
+    ticks: AtomicU64,
 }
 
-impl Stream {
-    fn new(generator: ChaCha8Rng) -> Self {
-        if !session::is_open() {
-            return Self(Generator::Own(Box::new(generator)));
-        }
-        let shared = Arc::new(Mutex::new(generator));
-        session::register_stream(&shared);
-        Self(Generator::Shared(shared))
+impl Random {
+    /// The streams of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, clock: Arc::default() }
     }
 
-    /// Draws by `draw` from the generator itself, which costs one lock at most for many numbers.
+    /// The seed that the streams come from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The stream of a purpose and a name, from its beginning: the same numbers wherever and whenever it is made.
+    pub fn stream(&self, purpose: Purpose, name: &str) -> Stream {
+        let mut generator = ChaCha8Rng::seed_from_u64(self.seed);
+        generator.set_stream(stream_number(purpose, name));
+        let clock = purpose.follows_epochs().then(|| self.clock.clone());
+        Stream { generator, clock, ticks: 0 }
+    }
+
+    /// Moves the streams that follow epochs to where `epoch` begins, from 1; 0 is the time outside of trainings. A
+    /// [`Trainer`](crate::train::Trainer) calls it.
+    pub fn begin_epoch(&self, epoch: usize) {
+        self.clock.epoch.store(epoch as u64, Ordering::Relaxed);
+        self.clock.ticks.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// A number for a purpose and a name, by the hash of Fowler, Noll and Vo: small, and the same on every machine.
+fn stream_number(purpose: Purpose, name: &str) -> u64 {
+    let bytes = std::iter::once(purpose as u8).chain(name.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A generator whose numbers are the same on every machine, from [`Random::stream`].
+#[derive(Debug, Clone)]
+pub struct Stream {
+    generator: ChaCha8Rng,
+    clock: Option<Arc<Clock>>,
+    /// The clock's count when the generator was last put in its place.
+    ticks: u64,
+}
+
+/// The words that an epoch can draw before it meets the next one's: 2⁴⁰, of the 2⁶⁸ of a stream.
+const WORDS_AN_EPOCH: u128 = 1 << 40;
+
+impl Stream {
+    /// Draws by `draw` from the generator itself, in the place of the epoch that goes on.
     pub(crate) fn with<R>(&mut self, draw: impl FnOnce(&mut ChaCha8Rng) -> R) -> R {
-        match &mut self.0 {
-            Generator::Own(generator) => draw(generator),
-            Generator::Shared(shared) => draw(&mut locked(shared)),
+        if let Some(clock) = &self.clock {
+            let ticks = clock.ticks.load(Ordering::Acquire);
+            if ticks != self.ticks {
+                self.ticks = ticks;
+                let epoch = clock.epoch.load(Ordering::Relaxed);
+                self.generator.set_word_pos(u128::from(epoch) * WORDS_AN_EPOCH);
+            }
         }
+        draw(&mut self.generator)
     }
 }
 
 impl From<ChaCha8Rng> for Stream {
     fn from(generator: ChaCha8Rng) -> Self {
-        Self::new(generator)
-    }
-}
-
-/// A copy draws the same numbers, on its own.
-impl Clone for Stream {
-    fn clone(&self) -> Self {
-        match &self.0 {
-            Generator::Own(generator) => Self(Generator::Own(generator.clone())),
-            Generator::Shared(shared) => Self(Generator::Own(Box::new(locked(shared).clone()))),
-        }
+        Self { generator, clock: None, ticks: 0 }
     }
 }
 
@@ -78,57 +144,6 @@ impl RngCore for Stream {
     fn fill_bytes(&mut self, bytes: &mut [u8]) {
         self.with(|generator| generator.fill_bytes(bytes));
     }
-}
-
-/// What random numbers are for; each purpose has streams of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Initial values of parameters.
-    Initialization,
-    /// The order of examples.
-    Shuffling,
-    /// Dropout masks.
-    Dropout,
-    /// Synthetic data and draws from a model.
-    Sampling,
-}
-
-/// All random streams of one seed.
-#[derive(Debug, Clone)]
-pub struct Random {
-    seed: u64,
-    forks: [u64; 4],
-    sampling: Stream,
-}
-
-impl Random {
-    /// The streams of a seed.
-    pub fn new(seed: u64) -> Self {
-        Self { seed, forks: [0; 4], sampling: stream(seed, Purpose::Sampling, 0) }
-    }
-
-    /// The seed that the streams come from.
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    /// The stream for draws that nothing owns, such as synthetic data.
-    pub fn sampling(&mut self) -> &mut Stream {
-        &mut self.sampling
-    }
-
-    /// A new stream for a purpose: independent of all others, the same for the same seed and the same count of forks.
-    pub fn fork(&mut self, purpose: Purpose) -> Stream {
-        let count = &mut self.forks[purpose as usize];
-        *count += 1;
-        stream(self.seed, purpose, *count)
-    }
-}
-
-fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
-    let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    generator.set_stream((purpose as u64) << 32 | index);
-    Stream::new(generator)
 }
 
 /// Draws from `N(mean, std²)` as an `f32` tensor of any shape (section 2.1).
@@ -194,23 +209,43 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_numbers_and_another_seed_others() {
-        let draw = |seed| first(Random::new(seed).fork(Purpose::Shuffling));
-        assert_eq!(draw(7), draw(7));
-        assert_ne!(draw(7), draw(8));
+    fn seed_purpose_and_name_give_a_stream() {
+        let draw = |seed, purpose, name| first(Random::new(seed).stream(purpose, name));
+        let one = draw(7, Purpose::Shuffling, "a");
+        assert_eq!(one, draw(7, Purpose::Shuffling, "a"));
+        assert_ne!(one, draw(8, Purpose::Shuffling, "a"));
+        assert_ne!(one, draw(7, Purpose::Dropout, "a"));
+        assert_ne!(one, draw(7, Purpose::Shuffling, "b"));
     }
 
     #[test]
-    fn forks_of_one_purpose_leave_the_others_alone() {
-        let mut random = Random::new(7);
-        let (a, b) = (first(random.fork(Purpose::Initialization)), first(random.fork(Purpose::Initialization)));
-        assert_ne!(a, b);
-        assert_eq!(first(random.fork(Purpose::Shuffling)), first(Random::new(7).fork(Purpose::Shuffling)));
+    fn an_epoch_has_the_same_numbers_whatever_was_drawn_before() {
+        let random = Random::new(7);
+        let mut masks = random.stream(Purpose::Dropout, "hidden");
+        let mut draw = |epoch, count: usize| {
+            random.begin_epoch(epoch);
+            (0..count).map(|_| masks.random()).collect::<Vec<u32>>()
+        };
+        let (first, second) = (draw(1, 3), draw(2, 5));
+        assert_ne!(first, second[..3]);
+        assert_eq!(draw(2, 4), second[..4]);
+        assert_eq!(draw(1, 3), first, "a second training begins as the first");
+        let mut late = random.stream(Purpose::Dropout, "hidden");
+        assert_eq!(late.random::<u32>(), first[0], "a stream that is made within an epoch is of that epoch");
+    }
+
+    #[test]
+    fn samples_go_on_through_epochs() {
+        let random = Random::new(7);
+        let mut samples = random.stream(Purpose::Sampling, "features");
+        let before: u32 = samples.random();
+        random.begin_epoch(1);
+        assert_ne!(before, samples.random::<u32>());
     }
 
     #[test]
     fn draws_have_the_moments_asked_for() -> Result<()> {
-        let mut stream = Random::new(1).fork(Purpose::Sampling);
+        let mut stream = Random::new(1).stream(Purpose::Sampling, "moments");
         let values = normal(&mut stream, 2.0, 0.5, 100_000, &Device::Cpu)?.to_vec1::<f32>()?;
         let mean = values.iter().sum::<f32>() / 1e5;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / 1e5;

@@ -1,29 +1,13 @@
 //! Chapter 3: linear neural networks.
 //!
-//! One module a section, in book order. `cargo run --release -p linear-nets` lists them.
+//! `cargo run --release -p linear-nets` lists the sections; each is a file of [`sections`].
 
-pub mod image_classification_dataset;
-pub mod linear_regression;
-pub mod linear_regression_concise;
-pub mod linear_regression_scratch;
-pub mod softmax_regression;
-pub mod softmax_regression_concise;
-pub mod softmax_regression_scratch;
+pub mod sections;
 
 use d2l::notebook::Chapter;
-use d2l::section;
+
+pub use sections::linear_regression_scratch::{linear_model, sgd, squared_loss, synthetic_data};
 
 /// The chapter's sections, in book order.
-pub const CHAPTER: Chapter = Chapter {
-    name: "linear-nets",
-    title: "Chapter 3: Linear Neural Networks",
-    sections: &[
-        section!(linear_regression),
-        section!(linear_regression_scratch),
-        section!(linear_regression_concise),
-        section!(softmax_regression),
-        section!(image_classification_dataset),
-        section!(softmax_regression_scratch),
-        section!(softmax_regression_concise),
-    ],
-};
+pub const CHAPTER: Chapter =
+    Chapter { name: "linear-nets", title: "Chapter 3: Linear Neural Networks", sections: sections::SECTIONS };

@@ -1,124 +1,51 @@
-//! The house price files of section 4.10: reading them, and saying what is wrong with one.
-//!
-//! The columns and their kinds are written down here rather than guessed from the values, so that a word among the numbers
-//! is an error with its place, and not a new category.
+//! The house prices of section 4.10.
 
 use std::path::Path;
 
-use polars::prelude::DataFrame;
-use preliminaries::csv_table::{Kind, TableError, read_csv};
+use d2l::data::hub::{self, Hub};
+use d2l::data::{DataError, Source};
+use tables::polars::prelude::DataFrame;
+use tables::{Csv, Kind, TableError};
 
-/// The columns that hold numbers; a missing one is `NA`.
-pub const NUMBERS: [&str; 36] = [
-    "MSSubClass",
-    "LotFrontage",
-    "LotArea",
-    "OverallQual",
-    "OverallCond",
-    "YearBuilt",
-    "YearRemodAdd",
-    "MasVnrArea",
-    "BsmtFinSF1",
-    "BsmtFinSF2",
-    "BsmtUnfSF",
-    "TotalBsmtSF",
-    "1stFlrSF",
-    "2ndFlrSF",
-    "LowQualFinSF",
-    "GrLivArea",
-    "BsmtFullBath",
-    "BsmtHalfBath",
-    "FullBath",
-    "HalfBath",
-    "BedroomAbvGr",
-    "KitchenAbvGr",
-    "TotRmsAbvGrd",
-    "Fireplaces",
-    "GarageYrBlt",
-    "GarageCars",
-    "GarageArea",
-    "WoodDeckSF",
-    "OpenPorchSF",
-    "EnclosedPorch",
-    "3SsnPorch",
-    "ScreenPorch",
-    "PoolArea",
-    "MiscVal",
-    "MoSold",
-    "YrSold",
-];
-
-/// The columns that hold a category; a missing one is `NA`.
-pub const CATEGORIES: [&str; 43] = [
-    "MSZoning",
-    "Street",
-    "Alley",
-    "LotShape",
-    "LandContour",
-    "Utilities",
-    "LotConfig",
-    "LandSlope",
-    "Neighborhood",
-    "Condition1",
-    "Condition2",
-    "BldgType",
-    "HouseStyle",
-    "RoofStyle",
-    "RoofMatl",
-    "Exterior1st",
-    "Exterior2nd",
-    "MasVnrType",
-    "ExterQual",
-    "ExterCond",
-    "Foundation",
-    "BsmtQual",
-    "BsmtCond",
-    "BsmtExposure",
-    "BsmtFinType1",
-    "BsmtFinType2",
-    "Heating",
-    "HeatingQC",
-    "CentralAir",
-    "Electrical",
-    "KitchenQual",
-    "Functional",
-    "FireplaceQu",
-    "GarageType",
-    "GarageFinish",
-    "GarageQual",
-    "GarageCond",
-    "PavedDrive",
-    "PoolQC",
-    "Fence",
-    "MiscFeature",
-    "SaleType",
-    "SaleCondition",
-];
-
-/// The training and the test houses, a row each: `Id` as integers, [`NUMBERS`] in `f64` and [`CATEGORIES`] as strings, both
-/// with nulls, and in the training set `SalePrice` in `f64`.
+/// The training and the test houses, a row each, with the columns that their files have: whole numbers in `i64`, numbers in
+/// `f64` and categories as strings, the last two with nulls. Each house has an `Id`; those of the training set have a
+/// `SalePrice` in `f64`.
 #[derive(Debug, Clone)]
 pub struct HousePrices {
-    /// 81 columns.
+    /// Kaggle's has 81 columns.
     pub train: DataFrame,
-    /// 80 columns: no price.
+    /// One column less: no price.
     pub test: DataFrame,
 }
 
 impl HousePrices {
-    /// Reads both files.
+    /// Reads two files with the same columns, but for the price. What a column holds is found by its values in both files,
+    /// since it can be empty in one of them.
     ///
     /// # Errors
-    /// As [`read_csv`], which names the file, the column and the line.
+    /// Where the columns differ, or a file is at fault; the error names the file and the line.
     pub fn read(train: &Path, test: &Path) -> Result<Self, TableError> {
-        let columns = |price: Option<(&'static str, Kind)>| {
-            let numbers = NUMBERS.map(|name| (name, Kind::Number));
-            let categories = CATEGORIES.map(|name| (name, Kind::Text));
-            [("Id", Kind::Whole)].into_iter().chain(numbers).chain(price).chain(categories).collect::<Vec<_>>()
-        };
-        Ok(Self {
-            train: read_csv(train, &columns(Some(("SalePrice", Kind::Positive))))?,
-            test: read_csv(test, &columns(None))?,
-        })
+        let files = [Csv::read(train)?, Csv::read(test)?];
+        let mut columns = Csv::columns(&files, &[("Id", Kind::Whole), ("SalePrice", Kind::Positive)])?;
+        let train = files[0].frame(&columns)?;
+        columns.retain(|(name, _)| name != "SalePrice");
+        Ok(Self { train, test: files[1].frame(&columns)? })
+    }
+}
+
+impl Source for HousePrices {
+    const SAMPLE_NOTICE: &'static str = "the house prices could not be had, so this run uses 240 training and 120 test \
+         houses that are invented: its results say nothing of real houses, and its submission.csv is not for Kaggle.";
+
+    fn fetch(hub: &Hub) -> Result<Self, DataError> {
+        let (train, test) = (hub.fetch("kaggle_house_train")?, hub.fetch("kaggle_house_test")?);
+        Self::read(&train, &test).map_err(DataError::other)
+    }
+
+    /// Houses that `scripts/make_house_prices_sample.py` invents.
+    fn sample() -> Result<Self, DataError> {
+        let folder = hub::sample("house_prices")?;
+        let file = |part| folder.join(format!("kaggle_house_pred_{part}.csv"));
+        Self::read(&file("train"), &file("test")).map_err(DataError::other)
     }
 }

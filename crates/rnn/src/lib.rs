@@ -1,47 +1,26 @@
 //! Chapters 8 and 9: recurrent neural networks, translation.
 //!
-//! One module a section, in book order, and [`language_model`] for what the language models have in common.
-//! `cargo run --release -p rnn` lists the sections.
+//! `cargo run --release -p rnn` lists the sections; each is a file of [`sections`]. Beside them stand [`language_model`],
+//! what the models of characters have in common, and [`translation`], what the models that translate have.
 
-pub mod beam_search;
-pub mod bi_rnn;
-pub mod bptt;
-pub mod deep_rnn;
-pub mod encoder_decoder;
-pub mod gru;
 pub mod language_model;
-pub mod language_models_and_dataset;
-pub mod lstm;
-pub mod machine_translation_and_dataset;
-pub mod rnn;
-pub mod rnn_concise;
-pub mod rnn_scratch;
-pub mod seq2seq;
-pub mod sequence;
-pub mod text_preprocessing;
+pub mod sections;
+pub mod translation;
 
 use d2l::notebook::Chapter;
-use d2l::section;
+
+pub use language_model::{LanguageModel, State};
+pub use sections::beam_search::Search;
+pub use sections::encoder_decoder::{Decoder, Encoder, EncoderDecoder};
+pub use sections::gru::GruCell;
+pub use sections::lstm::LstmCell;
+pub use sections::rnn_concise::{RecurrentLanguageModel, RecurrentLayer};
+pub use sections::rnn_scratch::{RnnCell, RnnModelScratch, one_hot};
+pub use sections::seq2seq::{
+    RecurrentSizes, SENTENCES, Seq2SeqDecoder, Seq2SeqEncoder, Translator, bleu, masked_cross_entropy, seq2seq,
+    train_seq2seq,
+};
 
 /// The chapters' sections, in book order.
-pub const CHAPTER: Chapter = Chapter {
-    name: "rnn",
-    title: "Chapters 8 and 9: Recurrent Neural Networks",
-    sections: &[
-        section!(sequence),
-        section!(text_preprocessing),
-        section!(language_models_and_dataset),
-        section!(rnn),
-        section!(rnn_scratch),
-        section!(rnn_concise),
-        section!(bptt),
-        section!(gru),
-        section!(lstm),
-        section!(deep_rnn),
-        section!(bi_rnn),
-        section!(machine_translation_and_dataset),
-        section!(encoder_decoder),
-        section!(seq2seq),
-        section!(beam_search),
-    ],
-};
+pub const CHAPTER: Chapter =
+    Chapter { name: "rnn", title: "Chapters 8 and 9: Recurrent Neural Networks", sections: sections::SECTIONS };

@@ -2,14 +2,19 @@
 
 #![cfg(target_os = "linux")]
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use anyhow::Result;
-use d2l::prelude::Device;
+use d2l::data::{Source, TimeMachine};
+use d2l::nn::Parameters;
+use d2l::optim::{Optimizer, Sgd};
+use d2l::prelude::{Device, Trainer};
 use d2l::random::{Purpose, Random};
 use d2l::text::{Sampling, SequenceLoader};
 use d2l::train::{Monitor, Progress};
-use rnn::language_model::clipped_descent;
-use rnn::lstm::LstmScratch;
-use rnn::rnn_scratch::train;
+use rnn::sections::rnn_scratch::train;
+use rnn::{LstmCell, RnnModelScratch};
 
 const MIB: u64 = 1 << 20;
 
@@ -20,41 +25,50 @@ fn resident() -> u64 {
 }
 
 /// Trains a small net on so many minibatches an epoch, listened to by `monitor`.
-fn run(batches: usize, epochs: usize, monitor: &mut dyn Monitor) -> Result<()> {
+fn run(batches: usize, epochs: usize, monitor: Memory) -> Result<()> {
     let corpus: Vec<u32> = (0..(batches as u32 * 20 + 7)).map(|i| (i * i / 7) % 6).collect();
-    let stream = Random::new(1).fork(Purpose::Shuffling);
-    let mut loader = SequenceLoader::new(corpus, (4, 5), Sampling::Sequential, stream, &Device::Cpu)?;
-    let net = LstmScratch::new(6, 16, &mut Random::new(2).fork(Purpose::Initialization), &Device::Cpu)?;
-    let mut updater = clipped_descent(net.variables(), 0.5);
-    train(&net, &mut loader, epochs, &mut updater, monitor, |_| Ok(()))?;
+    let random = Random::new(1);
+    let stream = random.stream(Purpose::Shuffling, "test");
+    let mut loader = SequenceLoader::new(corpus, 4, 5, Sampling::Sequential, stream, &Device::Cpu)?;
+    let parameters = Parameters::new(&random, &Device::Cpu);
+    let (_, vocab) = TimeMachine::sample()?.corpus(None);
+    let net = RnnModelScratch::<LstmCell>::new(vocab.len(), 16, &parameters.builder())?;
+    let mut optimizer = Sgd::new(&parameters, 0.5).clip_norm(1.0);
+    let trainer = Trainer::new(epochs).monitor(monitor).with(&parameters).with(&optimizer);
+    train(trainer, &net, &vocab, &mut loader, |loss| optimizer.minimize(loss))?;
     Ok(())
 }
 
 /// The resident memory early in training and at its end.
+#[derive(Clone, Default)]
+struct Memory(Rc<RefCell<Seen>>);
+
 #[derive(Default)]
-struct Sizes {
-    batches: usize,
+struct Seen {
+    steps: usize,
     early: u64,
     late: u64,
 }
 
-impl Monitor for Sizes {
-    fn batch(&mut self, _: &Progress) {
-        self.batches += 1;
-        if self.batches == 300 {
-            self.early = resident();
+impl Monitor for Memory {
+    fn step(&mut self, _: &Progress<'_>) {
+        let mut seen = self.0.borrow_mut();
+        seen.steps += 1;
+        if seen.steps == 300 {
+            seen.early = resident();
         }
-        self.late = resident();
+        seen.late = resident();
     }
 }
 
 #[test]
 fn memory_grows_neither_over_500_epochs_nor_over_a_long_one() -> Result<()> {
     for (batches, epochs) in [(4, 500), (2000, 1)] {
-        let mut sizes = Sizes::default();
-        run(batches, epochs, &mut sizes)?;
-        assert!(sizes.batches > 1400 && sizes.early > MIB, "{} minibatches, {} bytes", sizes.batches, sizes.early);
-        let grown = sizes.late.saturating_sub(sizes.early);
+        let memory = Memory::default();
+        run(batches, epochs, memory.clone())?;
+        let seen = memory.0.borrow();
+        assert!(seen.steps > 1400 && seen.early > MIB, "{} minibatches, {} bytes", seen.steps, seen.early);
+        let grown = seen.late.saturating_sub(seen.early);
         assert!(grown < 6 * MIB, "{epochs} epochs of {batches} minibatches: {grown} bytes more at the end");
     }
     Ok(())

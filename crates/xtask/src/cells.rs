@@ -10,7 +10,7 @@ use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 
 use crate::chapters::{parse, read};
-use crate::fingerprint::fingerprint;
+use d2l_record::fingerprint;
 
 /// What pages and checks need to know of a section's source.
 #[derive(Debug)]

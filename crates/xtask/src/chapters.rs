@@ -1,4 +1,4 @@
-//! Which chapters and sections there are: read from the `CHAPTER` table of each crate, the same that its binary uses.
+//! Which chapters and sections there are: read from the `SECTIONS` table of each crate, the same that its binary uses.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ impl Workspace {
     }
 
     pub fn source_path(&self, section: &Section) -> PathBuf {
-        self.crate_dir(&section.chapter).join("src").join(format!("{}.rs", section.module))
+        self.crate_dir(&section.chapter).join("src/sections").join(format!("{}.rs", section.module))
     }
 
     pub fn targets_path(&self, chapter: &str) -> PathBuf {
@@ -56,8 +56,14 @@ impl Workspace {
     /// The module and the item that `module::item` names, if the section's chapter has such a module.
     pub fn item_elsewhere<'a>(&self, section: &Section, name: &'a str) -> Option<(&'a str, &'a str)> {
         let (module, item) = name.split_once("::")?;
-        let file = self.crate_dir(&section.chapter).join("src").join(format!("{module}.rs"));
-        file.is_file().then_some((module, item))
+        self.module_path(&section.chapter, module).is_some().then_some((module, item))
+    }
+
+    /// The file of a module of a chapter's crate: a section, or what sections share.
+    pub fn module_path(&self, chapter: &str, module: &str) -> Option<PathBuf> {
+        let source = self.crate_dir(chapter).join("src");
+        let places = [source.join(format!("{module}.rs")), source.join("sections").join(format!("{module}.rs"))];
+        places.into_iter().find(|path| path.is_file())
     }
 
     /// The folder beside the page with the recorded `run.json` and its figures.
@@ -70,15 +76,15 @@ impl Workspace {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
 
-    /// Every crate that has a `CHAPTER` table, by name.
+    /// Every crate that has a `SECTIONS` table, by name.
     pub fn chapters(&self) -> Result<Vec<Chapter>> {
         let crates = self.root.join("crates");
         let mut chapters = Vec::new();
         for entry in fs::read_dir(&crates).with_context(|| format!("cannot read {}", crates.display()))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            let lib = self.crate_dir(&name).join("src/lib.rs");
-            if lib.is_file()
-                && let Some(modules) = sections_of(&lib)?
+            let table = self.crate_dir(&name).join("src/sections/mod.rs");
+            if table.is_file()
+                && let Some(modules) = sections_of(&table)?
             {
                 let section =
                     |module: String| Section { chapter: name.clone(), name: module.replace('_', "-"), module };
@@ -95,7 +101,9 @@ impl Workspace {
         if let Some(name) = chapter {
             if !chapters.iter().any(|chapter| chapter.name == name) {
                 let known = suggestion(name, chapters.iter().map(|chapter| chapter.name.as_str()));
-                bail!("there is no chapter “{name}”{known}: a chapter is a crate with a `CHAPTER` table in its lib.rs");
+                bail!(
+                    "there is no chapter “{name}”{known}: a chapter is a crate with a `SECTIONS` table in src/sections/mod.rs"
+                );
             }
             chapters.retain(|chapter| chapter.name == name);
         }
@@ -112,11 +120,11 @@ impl Chapter {
     }
 }
 
-/// The modules named by `section!(…)` in the file's `const CHAPTER`, if it has one.
+/// The modules named by `section!(…)` in the file's `const SECTIONS`, if it has one.
 fn sections_of(lib: &Path) -> Result<Option<Vec<String>>> {
     let file = parse(lib, &read(lib)?)?;
     let table = file.items.iter().find_map(|item| match item {
-        syn::Item::Const(item) if item.ident == "CHAPTER" => Some(item),
+        syn::Item::Const(item) if item.ident == "SECTIONS" => Some(item),
         _ => None,
     });
     let Some(table) = table else { return Ok(None) };
@@ -194,11 +202,11 @@ mod tests {
     #[test]
     fn a_bad_table_and_bad_source_name_their_line() {
         let fixture = Fixture::new();
-        fixture.write("crates/demo/src/lib.rs", "\npub const CHAPTER: C = C { sections: &[section!(3)] };\n");
+        fixture.write("crates/demo/src/sections/mod.rs", "\npub const SECTIONS: &[S] = &[section!(3)];\n");
         let error = fixture.workspace.chapters().unwrap_err().to_string();
-        assert!(error.contains("lib.rs:2: `section!` wants"), "{error}");
-        fixture.write("crates/demo/src/lib.rs", "\n\nfn {");
+        assert!(error.contains("mod.rs:2: `section!` wants"), "{error}");
+        fixture.write("crates/demo/src/sections/mod.rs", "\n\nfn {");
         let error = fixture.workspace.chapters().unwrap_err().to_string();
-        assert!(error.contains("lib.rs:3:"), "{error}");
+        assert!(error.contains("sections/mod.rs:3:"), "{error}");
     }
 }

@@ -6,15 +6,15 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::bench;
-use crate::book::unmapped_names;
+use crate::book::{imports, unmapped_names};
 use crate::cells::Source;
-use crate::chapters::{Chapter, Section, Workspace, read};
+use crate::chapters::{Chapter, Section, Workspace, parse, read};
 use crate::links::broken_links;
 use crate::parity;
 use crate::readme;
 use crate::record::{Options, run_seeds};
 use crate::report::{Problem, say};
-use crate::run::{Data, Run, Runner, medians};
+use crate::run::{Data, Runner, medians, read_run};
 use crate::targets::{self, Row, table};
 use crate::weave::{Mode, strays, weave};
 
@@ -50,7 +50,7 @@ fn shape(workspace: &Workspace, section: &Section) -> Result<Vec<Problem>> {
         problems.push(Problem::line(shown, 1, "the first line must be `//! 3.6 Title`, with the section's number"));
     }
     for (item, what) in [("run", "function"), ("Config", "struct")] {
-        if source.item(item).is_none() {
+        if source.item(item).is_none() && !hands_on(&path, item)? {
             problems.push(Problem::file(shown, format!("the section has no {what} `{item}`: write one")));
         }
     }
@@ -59,6 +59,17 @@ fn shape(workspace: &Workspace, section: &Section) -> Result<Vec<Problem>> {
         problems.push(Problem::file(shown, message));
     }
     Ok(problems)
+}
+
+/// Whether a section takes an item from another place and hands it on: sections that share settings share their `Config`.
+fn hands_on(path: &Path, item: &str) -> Result<bool> {
+    let file = parse(path, &read(path)?)?;
+    Ok(file.items.iter().any(|used| match used {
+        syn::Item::Use(used) if matches!(used.vis, syn::Visibility::Public(_)) => {
+            imports(used).iter().any(|(name, _)| name == item)
+        }
+        _ => false,
+    }))
 }
 
 /// Whether a file of the chapter's `tests` names the section's module.
@@ -96,7 +107,7 @@ fn recorded_targets(workspace: &Workspace, chapter: &Chapter) -> Result<Vec<Prob
             problems.push(Problem::file(workspace.relative(&path), message));
             continue;
         }
-        let record = Run::read(&record_dir)?;
+        let record = read_run(&record_dir)?;
         match targets::hold(name, targets, &record.median) {
             Ok(rows) => problems.extend(missed(workspace.relative(&path), name, "the recorded", &rows)),
             Err(error) => problems.push(Problem::file(workspace.relative(&path), error.to_string())),
@@ -167,7 +178,7 @@ mod tests {
     use crate::fixture::{FakeRunner, Fixture};
     use crate::record::record;
 
-    const OPTIONS: Options = Options { seeds: 3, flags: Vec::new() };
+    const OPTIONS: Options = Options { seeds: 3, jobs: 1, flags: Vec::new() };
 
     fn recorded() -> Fixture {
         let fixture = Fixture::new();
@@ -206,24 +217,24 @@ mod tests {
     #[test]
     fn a_section_needs_a_module_a_number_and_a_test() {
         let fixture = recorded();
-        fixture.edit("crates/demo/src/first.rs", |text| text.replace("3.1 First", "First"));
+        fixture.edit("crates/demo/src/sections/first.rs", |text| text.replace("3.1 First", "First"));
         one_problem(&fixture, "first.rs:1: the first line must be");
         let fixture = recorded();
         fixture.write("crates/demo/tests/it/second.rs", "use demo::second_thing_else;\n");
         one_problem(&fixture, "second_thing.rs: no test");
         let fixture = recorded();
-        fs::remove_file(fixture.workspace.root.join("crates/demo/src/second_thing.rs")).unwrap();
+        fs::remove_file(fixture.workspace.root.join("crates/demo/src/sections/second_thing.rs")).unwrap();
         one_problem(&fixture, "`section!(second_thing)` has no such module");
     }
 
     #[test]
     fn the_readme_has_every_section_and_its_time() {
         let fixture = recorded();
-        fixture.edit("README.md", |text| text.replace("demo/first.md", "demo/second-thing.md"));
-        one_problem(&fixture, "README.md: section first has no row in the table");
+        fixture.edit("crates/demo/README.md", |text| text.replace("demo/first.md", "demo/second-thing.md"));
+        one_problem(&fixture, "crates/demo/README.md: section first has no row in the table");
         let fixture = recorded();
-        fixture.edit("README.md", |text| text.replacen("| 2 |", "| 3 |", 1));
-        one_problem(&fixture, "README.md:1: first took 2 s when it was recorded");
+        fixture.edit("crates/demo/README.md", |text| text.replacen("| 2 |", "| 3 |", 1));
+        one_problem(&fixture, "crates/demo/README.md:1: first took 2 s when it was recorded");
     }
 
     #[test]
@@ -236,9 +247,9 @@ mod tests {
     #[test]
     fn a_section_needs_run_and_config() {
         let fixture = recorded();
-        fixture.edit("crates/demo/src/first.rs", |text| text.replace("Config", "Settings"));
+        fixture.edit("crates/demo/src/sections/first.rs", |text| text.replace("Config", "Settings"));
         assert!(problems(&fixture).iter().any(|problem| problem.contains("no struct `Config`")));
-        fixture.edit("crates/demo/src/first.rs", |text| text.replace("fn run(", "fn start("));
+        fixture.edit("crates/demo/src/sections/first.rs", |text| text.replace("fn run(", "fn start("));
         assert!(problems(&fixture).iter().any(|problem| problem.contains("no function `run`")));
     }
 

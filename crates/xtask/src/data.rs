@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::chapters::Workspace;
-use crate::hub::dataset::Dataset;
-use crate::hub::registry::DATASETS;
 use crate::report::{say, suggestion};
 use crate::run::cargo;
+use d2l_hub::{DATASETS, Dataset};
 
 /// Where the sets are kept: `D2L_DATA_DIR`, or `data/` in the workspace.
 pub fn cache(workspace: &Workspace) -> PathBuf {

@@ -12,8 +12,8 @@ use anyhow::Result;
 
 use crate::chapters::Workspace;
 use crate::data::{self, State};
-use crate::hub::registry::DATASETS;
 use crate::report::say;
+use d2l_hub::DATASETS;
 
 /// How long to wait for a publisher's machine to answer.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -42,8 +42,8 @@ pub const PAGE: &str = "# First\n\nProse  with   spaces.\t\n\n<!-- code: The \"d
                         <!-- code: Training -->\n<!-- /code -->\n\n<!-- output: Training -->\n<!-- /output -->\n\n\
                         <!-- run -->\n<!-- /run -->\n\nThe end, without a line end";
 
-const LIB: &str = "//! A chapter.\npub mod first;\npub mod second_thing;\n\n\
-                   pub const CHAPTER: Chapter =\n    Chapter { name: \"demo\", sections: &[d2l::section!(second_thing), section!(first)] };\n";
+const SECTIONS: &str = "pub mod first;\npub mod second_thing;\n\n\
+                        pub const SECTIONS: &[Section] = &[d2l::section!(second_thing), section!(first)];\n";
 
 pub struct Fixture {
     pub workspace: Workspace,
@@ -56,15 +56,16 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let fixture = Self { workspace: Workspace { root: folder.path().to_owned() }, _folder: folder };
         fixture.write("crates/tools/src/lib.rs", "//! No chapter.\n");
-        fixture.write("crates/demo/src/lib.rs", LIB);
-        fixture.write("crates/demo/src/first.rs", FIRST);
-        fixture.write("crates/demo/src/second_thing.rs", SECOND);
-        fixture.write("crates/demo/tests/it/second.rs", "use demo::second_thing;\n");
+        fixture.write("crates/demo/src/lib.rs", "//! A chapter.\npub mod sections;\n");
+        fixture.write("crates/demo/src/sections/mod.rs", SECTIONS);
+        fixture.write("crates/demo/src/sections/first.rs", FIRST);
+        fixture.write("crates/demo/src/sections/second_thing.rs", SECOND);
+        fixture.write("crates/demo/tests/it/second.rs", "use demo::sections::second_thing;\n");
         fixture.write("crates/demo/targets.json", r#"{"first": {"train_loss": {"max": 0.445}}}"#);
         fixture.write("notebooks-md/demo/first.md", PAGE);
         fixture.write("notebooks-md/demo/second-thing.md", "# Second\n<!-- code: One -->\n<!-- /code -->\n");
-        let rows = ["first", "second-thing"].map(|name| format!("| [x](notebooks-md/demo/{name}.md) | … | … | 1 |\n"));
-        fixture.write("README.md", &rows.concat());
+        let row = |name| format!("| [x](../../notebooks-md/demo/{name}.md) | … | … | 1 |\n");
+        fixture.write("crates/demo/README.md", &["first", "second-thing"].map(row).concat());
         fixture.write("book/saved-names.tsv", "chapter_demo/first\tPMT\tfn\tdouble\n");
         fixture.write("notebooks-md/SUMMARY.md", "- [First](demo/first.md)\n- [Second](./demo/second-thing.md)\n");
         fixture

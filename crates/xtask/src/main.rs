@@ -7,22 +7,9 @@ mod chapters;
 mod check;
 mod data;
 mod doctor;
-// The same file that the sections' runner uses, so that there is one definition; a dependency on `d2l` would make this
-// tool compile candle.
-#[path = "../../d2l/src/notebook/fingerprint.rs"]
-mod fingerprint;
 #[cfg(test)]
 mod fixture;
-// What the hub knows of each set, for the same reason.
-#[path = "../../d2l/src/data/hub"]
-mod hub {
-    #[allow(dead_code)] // fetching and verifying need all of it, and are d2l's
-    pub mod dataset;
-    #[allow(dead_code)]
-    pub mod registry;
-}
 mod links;
-mod new_section;
 mod notebook;
 mod pages;
 mod parity;
@@ -30,6 +17,7 @@ mod readme;
 mod record;
 mod report;
 mod run;
+mod sources;
 mod targets;
 mod weave;
 
@@ -41,7 +29,6 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use chapters::{Section, Workspace};
-use new_section::NewSection;
 use record::Options;
 use report::{Problem, is_closed_pipe, say};
 use run::ReleaseBinary;
@@ -67,8 +54,11 @@ enum Command {
     Record {
         /// Only this chapter, as its crate is named.
         chapter: Option<String>,
-        /// Only this section.
-        section: Option<String>,
+        /// Only these sections.
+        sections: Vec<String>,
+        /// How many runs side by side, a thread each; with 1, all threads go to one run.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+        jobs: u16,
         /// How many seeds, from 42 on.
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
@@ -162,28 +152,6 @@ enum Command {
         #[command(subcommand)]
         action: DataAction,
     },
-    /// Lay out a section that passes the checks: module, table, page, summary, README; then record its first run.
-    #[command(after_help = "Examples:\n  \
-        cargo xtask new-section linear-nets ridge-regression\n  \
-        cargo xtask new-section cnn alexnet --number 7.1 --title \"AlexNet\" --after lenet")]
-    NewSection {
-        /// The chapter, as its crate is named.
-        chapter: String,
-        /// The section's name: small letters, digits and hyphens.
-        name: String,
-        /// Its number in the book [default: the next free one after the section before]
-        #[arg(long)]
-        number: Option<String>,
-        /// Its title [default: the name in words]
-        #[arg(long)]
-        title: Option<String>,
-        /// The section that it follows [default: the chapter's last]
-        #[arg(long, value_name = "SECTION")]
-        after: Option<String>,
-        /// Do not build the chapter and record a run; the check then asks for one.
-        #[arg(long)]
-        no_record: bool,
-    },
     /// Check pages, sources, recorded results against their targets, and links.
     #[command(after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --run linear-nets")]
     Check {
@@ -240,21 +208,30 @@ fn main() -> ExitCode {
     }
 }
 
+/// The workspace's root: upwards from the crate's folder, which cargo tells, or from the current one.
+fn workspace_root() -> Result<PathBuf> {
+    let start =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(std::env::current_dir, |folder| Ok(folder.into()))?;
+    let root = start.ancestors().find(|folder| folder.join("crates/xtask").is_dir());
+    root.map(Path::to_owned).context("no workspace here: run `cargo xtask` inside the repository")
+}
+
 /// Does what was asked for; false if problems were found.
 fn start(arguments: Arguments) -> Result<bool> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("xtask stands in crates/xtask")?;
-    let workspace = Workspace { root: root.to_owned() };
+    let workspace = Workspace { root: workspace_root()? };
     match arguments.command {
-        Command::Record { chapter, section, seeds, scale, flags } => {
+        Command::Record { chapter, sections: names, jobs, seeds, scale, flags } => {
             let scale = scale.into_iter().flat_map(|scale| ["--scale".to_owned(), scale]);
-            let options = Options { seeds, flags: scale.chain(flags).collect() };
+            let options = Options { seeds, jobs: usize::from(jobs), flags: scale.chain(flags).collect() };
             let chapters = workspace.select(chapter.as_deref())?;
-            let sections: Vec<Section> = match (&section, chapters.as_slice()) {
-                (Some(section), [chapter]) => vec![chapter.section(section)?.clone()],
+            let sections: Vec<Section> = match chapters.as_slice() {
+                [chapter] if !names.is_empty() => {
+                    names.iter().map(|name| chapter.section(name).cloned()).collect::<Result<_>>()?
+                }
                 _ => chapters.iter().flat_map(|chapter| chapter.sections.clone()).collect(),
             };
             record::record(&workspace, &sections, &options, &mut ReleaseBinary::new(&workspace))?;
-            let mut problems = weave::weave(&workspace, &chapters, section.as_deref(), Mode::Write)?;
+            let mut problems = weave::weave(&workspace, &chapters, Some(&sections), Mode::Write)?;
             problems.extend(parity::weave_page(&workspace, &workspace.chapters()?, Mode::Write)?);
             problems.extend(readme::weave_seconds(&workspace, &chapters, Mode::Write)?);
             conclude(&problems)
@@ -289,28 +266,11 @@ fn start(arguments: Arguments) -> Result<bool> {
             DataAction::Verify { names } => data::start(&workspace, "verify", &names),
             DataAction::Clean { names, all: _ } => data::clean(&data::cache(&workspace), &names).map(|()| true),
         },
-        Command::NewSection { chapter, name, number, title, after, no_record } => {
-            let chapters = workspace.select(Some(&chapter))?;
-            let new = NewSection { name, number, title, after };
-            let (section, files) = new_section::new_section(&workspace, &chapters[0], &new)?;
-            for file in files {
-                say(format!("wrote {}", file.display()))?;
-            }
-            if !no_record {
-                let options = Options { seeds: 3, flags: Vec::new() };
-                let sections = std::slice::from_ref(&section);
-                record::record(&workspace, sections, &options, &mut ReleaseBinary::new(&workspace))?;
-            }
-            let problems =
-                weave::weave(&workspace, &workspace.select(Some(&chapter))?, Some(&section.name), Mode::Write)?;
-            say(new_section::next_steps(&workspace, &section))?;
-            Ok(no_record || problems.is_empty())
-        }
         Command::Check { chapter, run, allow_sample } => {
             let chosen = workspace.select(chapter.as_deref())?;
             let mut problems = check::check(&workspace, &workspace.chapters()?, &chosen)?;
             if run {
-                let options = Options { seeds: 3, flags: Vec::new() };
+                let options = Options { seeds: 3, jobs: 1, flags: Vec::new() };
                 let runner = &mut ReleaseBinary::new(&workspace);
                 problems.extend(check::run_targets(&workspace, &chosen, &options, allow_sample, runner)?);
             }

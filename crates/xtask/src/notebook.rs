@@ -19,7 +19,7 @@ use crate::cells::{Cell, Source};
 use crate::chapters::{Chapter, Section, Workspace, parse, read};
 use crate::pages::{Content, blocks};
 use crate::report::suggestion;
-use crate::run::{CellOutput, Run};
+use crate::run::{CellOutput, read_run};
 
 /// The section of this name, in whichever chapter.
 pub fn find<'a>(chapters: &'a [Chapter], name: &str) -> Result<&'a Section> {
@@ -49,7 +49,7 @@ fn notebook(workspace: &Workspace, section: &Section, runs: &Path) -> Result<Val
     let path = workspace.source_path(section);
     let source = Source::read(&path)?;
     let record_dir = workspace.record_dir(section);
-    let record = if record_dir.join("run.json").is_file() { Some(Run::read(&record_dir)?) } else { None };
+    let record = if record_dir.join("run.json").is_file() { Some(read_run(&record_dir)?) } else { None };
     let page_path = workspace.page_path(section);
     let page = read(&page_path)?;
     let blocks = blocks(workspace.relative(&page_path), &page)
@@ -424,7 +424,7 @@ mod tests {
     fn prose_code_and_recorded_outputs_become_cells() {
         let fixture = Fixture::new();
         let section = fixture.section("first");
-        let options = Options { seeds: 1, flags: Vec::new() };
+        let options = Options { seeds: 1, jobs: 1, flags: Vec::new() };
         record(&fixture.workspace, std::slice::from_ref(&section), &options, &mut FakeRunner::new(&fixture)).unwrap();
         fixture.write("Cargo.toml", "[workspace]\n[workspace.dependencies]\nd2l = { path = \"crates/d2l\" }\n");
         fixture.write("crates/demo/Cargo.toml", "[package]\nname = \"demo\"\n\n[dependencies]\nd2l.workspace = true\n");

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::pages::Content;
 use crate::report::Problem;
-use crate::run::{Metric, Run, read_json};
+use crate::run::{Metric, read_json, read_run};
 use crate::targets::{self, SectionTargets, number};
 use crate::weave::{Mode, weave_table};
 
@@ -123,7 +123,7 @@ fn rows(
     if !dir.join("run.json").is_file() {
         return Ok(none);
     }
-    let run = Run::read(&dir)?;
+    let run = read_run(&dir)?;
     let compared = |metric: &String| {
         targets.is_some_and(|targets| targets.contains_key(metric))
             || book.is_some_and(|book| book.contains_key(metric))
@@ -170,7 +170,7 @@ mod tests {
     /// The fixture with a record of its first section, and a page to show it.
     fn fixture() -> Fixture {
         let fixture = Fixture::new();
-        let options = Options { seeds: 3, flags: Vec::new() };
+        let options = Options { seeds: 3, jobs: 1, flags: Vec::new() };
         record(&fixture.workspace, &[fixture.section("first")], &options, &mut FakeRunner::new(&fixture)).unwrap();
         fixture.write("notebooks-md/parity.md", "# Results\n<!-- parity -->\n<!-- /parity -->\nWords.\n");
         fixture

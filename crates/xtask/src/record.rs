@@ -1,46 +1,78 @@
 //! Runs sections and keeps what they printed and drew beside their pages.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 
 use crate::cells::Source;
 use crate::chapters::{Section, Workspace};
-use crate::run::{DEFAULT_SEED, Data, Run, Runner, SeedRun, medians, read_json};
+use crate::run::{DEFAULT_SEED, Data, Run, Runner, SeedRun, medians, read_json, read_run};
+use crate::sources;
 
 /// What to run.
 #[derive(Debug)]
 pub struct Options {
     pub seeds: u64,
+    /// How many runs go on side by side.
+    pub jobs: usize,
     /// Given to every run, after the seed.
     pub flags: Vec<String>,
 }
 
 /// Runs the chosen sections for each seed and keeps their records.
-pub fn record(workspace: &Workspace, sections: &[Section], options: &Options, runner: &mut impl Runner) -> Result<()> {
-    let mut prepared = None;
-    for section in sections {
-        if prepared != Some(&section.chapter) {
-            runner.prepare(&section.chapter)?;
-            prepared = Some(&section.chapter);
-        }
-        let out = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let runs = run_seeds(section, options, runner, out.path())?;
-        let fingerprint = Source::read(&workspace.source_path(section))?.fingerprint;
-        if let Some((_, run)) = runs.iter().find(|(_, run)| run.fingerprint != fingerprint) {
-            bail!(
-                "{} changed while it ran (fingerprint {} then, {fingerprint} now): record it again",
-                workspace.relative(&workspace.source_path(section)).display(),
-                run.fingerprint
-            );
-        }
-        keep(&workspace.record_dir(section), &runs, &options.flags)?;
-        let seconds: f64 = runs.iter().map(|(_, run)| run.seconds).sum();
-        let seeds = if runs.len() == 1 { "1 seed".to_owned() } else { format!("{} seeds", runs.len()) };
-        eprintln!("recorded {} {}: {seeds}, {seconds:.1} s", section.chapter, section.name);
+pub fn record(
+    workspace: &Workspace,
+    sections: &[Section],
+    options: &Options,
+    runner: &mut (impl Runner + Sync),
+) -> Result<()> {
+    for chapter in sections.chunk_by(|a, b| a.chapter == b.chapter) {
+        runner.prepare(&chapter[0].chapter)?;
+        let (runner, next) = (&*runner, AtomicUsize::new(0));
+        // The longest a job waits is for the last section, so the sections are handed out one by one.
+        let job = || {
+            let mut outcome = Ok(());
+            while let Some(section) = chapter.get(next.fetch_add(1, Ordering::Relaxed)) {
+                outcome = record_section(workspace, section, options, runner);
+                if outcome.is_err() {
+                    next.store(chapter.len(), Ordering::Relaxed);
+                    break;
+                }
+            }
+            outcome
+        };
+        let jobs = options.jobs.min(chapter.len()).max(1);
+        thread::scope(|scope| {
+            let jobs: Vec<_> = (0..jobs).map(|_| scope.spawn(job)).collect();
+            let outcomes = jobs.into_iter().map(|job| job.join().unwrap_or_else(|_| Err(anyhow!("a job panicked"))));
+            outcomes.collect::<Result<()>>()
+        })?;
     }
+    Ok(())
+}
+
+fn record_section(workspace: &Workspace, section: &Section, options: &Options, runner: &impl Runner) -> Result<()> {
+    let before = sources::fingerprints(workspace, section)?;
+    let out = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let runs = run_seeds(section, options, runner, out.path())?;
+    let fingerprint = Source::read(&workspace.source_path(section))?.fingerprint;
+    let own = runs.iter().find(|(_, run)| run.fingerprint != fingerprint).map(|(_, run)| run.fingerprint.clone());
+    let changed = sources::changed(&before, &sources::fingerprints(workspace, section)?);
+    if own.is_some() || !changed.is_empty() {
+        let source = workspace.source_path(section);
+        let own = own.map(|then| format!("{} (the program has {then})", workspace.relative(&source).display()));
+        let what = own.into_iter().chain(changed).collect::<Vec<_>>().join(", ");
+        bail!("{what} changed while it ran: record {} again", section.name);
+    }
+    keep(&workspace.record_dir(section), &runs, &options.flags, &before)?;
+    let seconds: f64 = runs.iter().map(|(_, run)| run.seconds).sum();
+    let seeds = if runs.len() == 1 { "1 seed".to_owned() } else { format!("{} seeds", runs.len()) };
+    eprintln!("recorded {} {}: {seeds}, {seconds:.1} s", section.chapter, section.name);
     Ok(())
 }
 
@@ -54,9 +86,13 @@ pub fn run_seeds(
     let mut runs = Vec::new();
     for seed in DEFAULT_SEED..DEFAULT_SEED + options.seeds.max(1) {
         let base = out.join(seed.to_string());
-        runner.run(section, seed, &options.flags, &base)?;
+        let mut flags = options.flags.clone();
+        if options.jobs > 1 {
+            flags.extend(["--threads".to_owned(), "1".to_owned()]);
+        }
+        runner.run(section, seed, &flags, &base)?;
         let dir = base.join(&section.name);
-        let run = Run::read(&dir)?;
+        let run = read_run(&dir)?;
         if run.section != section.name || run.seed != seed {
             bail!("asked for {} with seed {seed}, got {} with seed {}", section.name, run.section, run.seed);
         }
@@ -70,7 +106,12 @@ pub fn run_seeds(
 }
 
 /// Puts a new record in the place of the old one, which stays whole until the new one is.
-fn keep(record_dir: &Path, runs: &[(PathBuf, Run)], flags: &[String]) -> Result<()> {
+fn keep(
+    record_dir: &Path,
+    runs: &[(PathBuf, Run)],
+    flags: &[String],
+    fingerprints: &BTreeMap<String, String>,
+) -> Result<()> {
     if let Some((_, run)) = runs.iter().find(|(_, run)| run.data == Data::Sample) {
         bail!(
             "{} ran on a sample of its data, and pages show none: fetch the full data set, then record again",
@@ -92,7 +133,7 @@ fn keep(record_dir: &Path, runs: &[(PathBuf, Run)], flags: &[String]) -> Result<
         fs::copy(&from, fresh.join(&figure.file))
             .with_context(|| format!("{} names the figure {}, which is not there", first.section, from.display()))?;
     }
-    let mut text = serde_json::to_string_pretty(&combined(first_dir, runs, flags)?)?;
+    let mut text = serde_json::to_string_pretty(&combined(first_dir, runs, flags, fingerprints)?)?;
     text.push('\n');
     fs::write(fresh.join("run.json"), text)?;
 
@@ -110,7 +151,12 @@ fn keep(record_dir: &Path, runs: &[(PathBuf, Run)], flags: &[String]) -> Result<
 }
 
 /// The first run's `run.json` with what all of them say added.
-fn combined(first_dir: &Path, runs: &[(PathBuf, Run)], flags: &[String]) -> Result<Value> {
+fn combined(
+    first_dir: &Path,
+    runs: &[(PathBuf, Run)],
+    flags: &[String],
+    fingerprints: &BTreeMap<String, String>,
+) -> Result<Value> {
     let mut value = read_json(first_dir)?;
     let seed_runs: Vec<SeedRun> = runs
         .iter()
@@ -120,6 +166,7 @@ fn combined(first_dir: &Path, runs: &[(PathBuf, Run)], flags: &[String]) -> Resu
     record.insert("seeds".into(), serde_json::to_value(&seed_runs)?);
     record.insert("median".into(), serde_json::to_value(medians(seed_runs.iter().map(|run| &run.metrics))?)?);
     record.insert("flags".into(), serde_json::to_value(flags)?);
+    record.insert("fingerprints".into(), serde_json::to_value(fingerprints)?);
     Ok(value)
 }
 
@@ -132,7 +179,7 @@ mod tests {
     type Spoil = fn(&mut FakeRunner<'_>);
 
     fn options(seeds: u64) -> Options {
-        Options { seeds, flags: vec!["--scale".into(), "book".into()] }
+        Options { seeds, jobs: 1, flags: vec!["--scale".into(), "book".into()] }
     }
 
     fn entries(dir: &Path) -> Vec<String> {
@@ -152,7 +199,7 @@ mod tests {
 
         let dir = fixture.workspace.record_dir(&section);
         assert_eq!(entries(&dir), ["curve.svg", "run.json"]);
-        let kept = Run::read(&dir).unwrap();
+        let kept = read_run(&dir).unwrap();
         assert_eq!((kept.seed, kept.seeds.len()), (42, 3));
         assert_eq!(kept.median["train_loss"], Metric::ByEpoch(vec![0.9, 0.44]));
         assert_eq!(kept.flags, ["--scale", "book"]);
@@ -169,7 +216,7 @@ mod tests {
         let section = fixture.section("second-thing");
         record(&fixture.workspace, std::slice::from_ref(&section), &options(3), &mut FakeRunner::new(&fixture))
             .unwrap();
-        assert_eq!(Run::read(&fixture.workspace.record_dir(&section)).unwrap().seeds.len(), 1);
+        assert_eq!(read_run(&fixture.workspace.record_dir(&section)).unwrap().seeds.len(), 1);
     }
 
     #[test]

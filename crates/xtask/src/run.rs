@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::chapters::{Section, Workspace, read};
@@ -14,102 +13,12 @@ use crate::chapters::{Section, Workspace, read};
 /// The seed that sections use when none is given; pages show this one.
 pub const DEFAULT_SEED: u64 = 42;
 
-/// What `weave` and the checks read of a `run.json`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Run {
-    pub section: String,
-    pub seed: u64,
-    pub scale: String,
-    pub device: String,
-    pub threads: usize,
-    pub data: Data,
-    pub metrics: BTreeMap<String, Metric>,
-    pub seconds: f64,
-    pub fingerprint: String,
-    pub cells: Vec<CellOutput>,
-    /// Only in a record: every run behind it.
-    #[serde(default)]
-    pub seeds: Vec<SeedRun>,
-    /// Only in a record: the median of each metric over the seeds.
-    #[serde(default)]
-    pub median: BTreeMap<String, Metric>,
-    /// Only in a record: further flags that the section was given.
-    #[serde(default)]
-    pub flags: Vec<String>,
-}
+pub use d2l_record::{CellRecord as CellOutput, DataOrigin as Data, Metric, RunRecord as Run, SeedRun};
 
-/// Which data a run saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Data {
-    Full,
-    Sample,
-    None,
-}
-
-/// What a cell printed and drew.
-#[derive(Debug, Clone, Deserialize)]
-pub struct CellOutput {
-    pub title: String,
-    pub text: String,
-    #[serde(default)]
-    pub figures: Vec<Figure>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub struct Figure {
-    pub file: String,
-    pub alt: String,
-}
-
-/// One of the runs behind a record.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SeedRun {
-    pub seed: u64,
-    pub metrics: BTreeMap<String, Metric>,
-    pub seconds: f64,
-}
-
-/// A result: one number, or one for each epoch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Metric {
-    Number(f64),
-    ByEpoch(Vec<f64>),
-}
-
-impl Metric {
-    /// The number, or that of the last epoch; `None` if there was no epoch.
-    pub fn last(&self) -> Option<f64> {
-        match self {
-            Self::Number(value) => Some(*value),
-            Self::ByEpoch(values) => values.last().copied(),
-        }
-    }
-
-    fn values(&self) -> &[f64] {
-        match self {
-            Self::Number(value) => std::slice::from_ref(value),
-            Self::ByEpoch(values) => values,
-        }
-    }
-}
-
-impl Run {
-    /// Reads `run.json` in a folder.
-    pub fn read(dir: &Path) -> Result<Self> {
-        serde_json::from_value(read_json(dir)?)
-            .with_context(|| format!("{} is not what a section writes", dir.join("run.json").display()))
-    }
-
-    /// How long a run takes: of a record's runs the fastest, since other programs may have run beside the others.
-    pub fn least_seconds(&self) -> f64 {
-        self.seeds.iter().map(|run| run.seconds).fold(self.seconds, f64::min)
-    }
-
-    pub fn cell(&self, title: &str) -> Option<&CellOutput> {
-        self.cells.iter().find(|cell| cell.title == title)
-    }
+/// Reads `run.json` in a folder.
+pub fn read_run(dir: &Path) -> Result<Run> {
+    serde_json::from_value(read_json(dir)?)
+        .with_context(|| format!("{} is not what a section writes", dir.join("run.json").display()))
 }
 
 /// `run.json` in a folder with every key, known here or not.
@@ -134,7 +43,7 @@ pub fn medians<'a>(runs: impl IntoIterator<Item = &'a BTreeMap<String, Metric>>)
         let mut at = (0..epochs).map(|epoch| median(all.iter().map(|values| values[epoch]).collect()));
         let median = match metric {
             Metric::ByEpoch(_) => Metric::ByEpoch(at.collect()),
-            Metric::Number(value) => Metric::Number(at.next().unwrap_or(*value)),
+            Metric::Value(value) => Metric::Value(at.next().unwrap_or(*value)),
         };
         Ok((name.clone(), median))
     };
@@ -236,7 +145,7 @@ mod tests {
     use crate::fixture::Fixture;
 
     fn metrics(list: &[f64], number: f64) -> BTreeMap<String, Metric> {
-        [("loss".into(), Metric::ByEpoch(list.to_vec())), ("acc".into(), Metric::Number(number))].into()
+        [("loss".into(), Metric::ByEpoch(list.to_vec())), ("acc".into(), Metric::Value(number))].into()
     }
 
     #[test]

@@ -181,9 +181,9 @@ mod tests {
     #[test]
     fn a_single_band_holds_for_the_last_value() {
         let text = r#"{"s": {"loss": {"min": 0.4, "max": 0.45}}}"#;
-        assert_eq!(held(text, Metric::Number(0.45)).unwrap(), [true]);
-        assert_eq!(held(text, Metric::Number(0.46)).unwrap(), [false]);
-        assert_eq!(held(text, Metric::Number(f64::NAN)).unwrap(), [false]);
+        assert_eq!(held(text, Metric::Value(0.45)).unwrap(), [true]);
+        assert_eq!(held(text, Metric::Value(0.46)).unwrap(), [false]);
+        assert_eq!(held(text, Metric::Value(f64::NAN)).unwrap(), [false]);
         assert_eq!(held(text, Metric::ByEpoch(vec![0.9, 0.41])).unwrap(), [true]);
         assert!(held(text, Metric::ByEpoch(vec![])).is_err());
     }
@@ -193,7 +193,7 @@ mod tests {
         let text = r#"{"s": {"loss": [{"max": 0.9}, {"max": 0.5}]}}"#;
         assert_eq!(held(text, Metric::ByEpoch(vec![0.95, 0.5])).unwrap(), [false, true]);
         assert!(held(text, Metric::ByEpoch(vec![0.9])).unwrap_err().to_string().contains("2 bands for 1 value"));
-        assert!(held(text, Metric::Number(0.9)).is_err());
+        assert!(held(text, Metric::Value(0.9)).is_err());
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
         ] {
             assert!(targets(text).is_err(), "{text}");
         }
-        let error = held(r#"{"s": {"los": {"max": 1}}}"#, Metric::Number(0.1)).unwrap_err().to_string();
+        let error = held(r#"{"s": {"los": {"max": 1}}}"#, Metric::Value(0.1)).unwrap_err().to_string();
         assert!(error.contains("did you mean “loss”"), "{error}");
     }
 

@@ -9,7 +9,8 @@ use crate::cells::{Cell, Source};
 use crate::chapters::{Chapter, Section, Workspace};
 use crate::pages::{Block, Content, blocks, fenced};
 use crate::report::{Problem, suggestion};
-use crate::run::{CellOutput, Data, Metric, Run};
+use crate::run::{CellOutput, Data, Metric, Run, read_run};
+use crate::sources;
 use crate::targets::{self, SectionTargets, number};
 
 /// Whether pages are written, or only compared.
@@ -19,13 +20,18 @@ pub enum Mode {
     Check,
 }
 
-/// Weaves the pages of these chapters, or only those of sections named `only`, and returns all that is left to be put
+/// Weaves the pages of these chapters, or only those of the sections in `only`, and returns all that is left to be put
 /// right.
-pub fn weave(workspace: &Workspace, chapters: &[Chapter], only: Option<&str>, mode: Mode) -> Result<Vec<Problem>> {
+pub fn weave(
+    workspace: &Workspace,
+    chapters: &[Chapter],
+    only: Option<&[Section]>,
+    mode: Mode,
+) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for chapter in chapters {
         let targets = targets::load(workspace, chapter)?;
-        for section in chapter.sections.iter().filter(|section| only.is_none_or(|only| section.name == only)) {
+        for section in chapter.sections.iter().filter(|section| only.is_none_or(|only| only.contains(section))) {
             problems.extend(weave_section(workspace, section, targets.get(&section.name), mode)?);
         }
     }
@@ -56,7 +62,7 @@ fn weave_section(
         Err(problems) => return Ok(problems),
     };
     let record_dir = workspace.record_dir(section);
-    let record = if record_dir.join("run.json").is_file() { Some(Run::read(&record_dir)?) } else { None };
+    let record = if record_dir.join("run.json").is_file() { Some(read_run(&record_dir)?) } else { None };
 
     let mut problems = stale_record(workspace, section, &source, record.as_ref(), &blocks);
     let shows = |cell: &str| blocks.iter().any(|block| matches!(&block.content, Content::Code(title) if title == cell));
@@ -166,6 +172,15 @@ fn stale_record(
                 format!("the recorded run saw only a sample of its data: {renew} with the full set"),
             )]
         }
+        // Records from before there were fingerprints of all sources have that of the section alone.
+        Some(record) if !record.fingerprints.is_empty() => match sources::fingerprints(workspace, section) {
+            Ok(now) => {
+                let changed = sources::changed(&record.fingerprints, &now);
+                let message = format!("the output is older than {}: {renew}", changed.join(", "));
+                if changed.is_empty() { Vec::new() } else { vec![Problem::file(shown, message)] }
+            }
+            Err(error) => vec![Problem::file(shown, format!("{error:#}"))],
+        },
         Some(record) if record.fingerprint != source.fingerprint => {
             let from = &record.fingerprint;
             let now = &source.fingerprint;
@@ -221,9 +236,12 @@ impl Weaver<'_> {
             let known = suggestion(item, source.item_names());
             format!("{of} has no item `{item}`{known}: name a top-level item of its source")
         };
+        if let Some((_, text)) = sources::shared_item(self.workspace, name).map_err(|error| format!("{error:#}"))? {
+            return Ok(code(&text));
+        }
         match self.workspace.item_elsewhere(self.section, name) {
             Some((module, item)) => {
-                let path = self.workspace.crate_dir(&self.section.chapter).join("src").join(format!("{module}.rs"));
+                let path = self.workspace.module_path(&self.section.chapter, module).ok_or("the module is gone")?;
                 let source = Source::read(&path).map_err(|error| format!("{error:#}"))?;
                 let of = self.workspace.relative(&path).display().to_string();
                 source.item(item).map(code).ok_or_else(|| unknown(&of, &source, item))
@@ -363,7 +381,7 @@ mod tests {
     fn woven() -> Fixture {
         let fixture = Fixture::new();
         let sections = [fixture.section("first"), fixture.section("second-thing")];
-        let options = Options { seeds: 3, flags: Vec::new() };
+        let options = Options { seeds: 3, jobs: 1, flags: Vec::new() };
         record(&fixture.workspace, &sections, &options, &mut FakeRunner::new(&fixture)).unwrap();
         assert_eq!(run(&fixture, Mode::Write), Vec::<String>::new());
         fixture
@@ -434,7 +452,7 @@ mod tests {
     fn windows_line_ends_stay() {
         let fixture = woven();
         fixture.write("notebooks-md/demo/first.md", &PAGE.replace('\n', "\r\n"));
-        fixture.edit("crates/demo/src/first.rs", |text| text.replace('\n', "\r\n"));
+        fixture.edit("crates/demo/src/sections/first.rs", |text| text.replace('\n', "\r\n"));
         assert_eq!(run(&fixture, Mode::Write), Vec::<String>::new());
         assert_eq!(run(&fixture, Mode::Check), Vec::<String>::new());
         let page = fixture.read("notebooks-md/demo/first.md");
@@ -445,17 +463,17 @@ mod tests {
     #[test]
     fn a_comment_in_the_source_changes_the_page_and_not_the_fingerprint() {
         let fixture = woven();
-        fixture.edit("crates/demo/src/first.rs", |text| text.replace("// why", "// because"));
+        fixture.edit("crates/demo/src/sections/first.rs", |text| text.replace("// why", "// because"));
         one_problem(&fixture, "first.md:5: the code of cell “The \"data\"” is not what the source");
     }
 
     #[test]
     fn changed_code_makes_the_output_old() {
         let fixture = woven();
-        fixture.edit("crates/demo/src/first.rs", |text| text.replace("2.0 * x", "3.0 * x"));
+        fixture.edit("crates/demo/src/sections/first.rs", |text| text.replace("2.0 * x", "3.0 * x"));
         let problems = run(&fixture, Mode::Write);
         assert_eq!(problems.len(), 1, "{problems:#?}");
-        assert!(problems[0].contains("older than the code"), "{problems:#?}");
+        assert!(problems[0].contains("older than crates/demo/src/sections/first.rs"), "{problems:#?}");
         assert!(problems[0].contains("cargo xtask record demo first`"), "{problems:#?}");
     }
 
@@ -513,7 +531,7 @@ mod tests {
         });
         one_problem(
             &fixture,
-            "cell “Training” (crates/demo/src/first.rs:15) is not shown: add <!-- code: Training -->",
+            "cell “Training” (crates/demo/src/sections/first.rs:15) is not shown: add <!-- code: Training -->",
         );
     }
 

@@ -3,21 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use attention::attention_scoring_functions::{AdditiveAttention, DotProductAttention};
-use attention::bahdanau_attention::bahdanau;
-use attention::multihead_attention::MultiHeadAttention;
-use attention::self_attention_and_positional_encoding::PositionalEncoding;
-use attention::transformer::transformer;
-use attention::transformer_layers::{AddNorm, DecoderBlock, EncoderBlock, FeedForward, Sizes};
+use attention::transformer_layers::{AddNorm, DecoderBlock, EncoderBlock, FeedForward};
+use attention::{
+    AdditiveAttention, DotProductAttention, MultiHeadAttention, PositionalEncoding, TransformerSizes, bahdanau,
+    transformer,
+};
 use d2l::checkpoint;
-use d2l::nn::{Parameters, VarBuilder};
-use d2l::ops::{backward, sum};
+use d2l::ops::sum;
 use d2l::prelude::*;
-use d2l::random::{Purpose, Random};
-use rnn::seq2seq;
+use rnn::RecurrentSizes;
 
 const CPU: Device = Device::Cpu;
-const SIZES: Sizes = Sizes { hidden: 8, feed_forward: 6, heads: 2, layers: 2, dropout: 0.0, max_len: 1000 };
+const SIZES: TransformerSizes =
+    TransformerSizes { hidden: 8, feed_forward: 6, heads: 2, layers: 2, dropout: 0.0, max_len: 1000 };
 
 /// The inputs of one case by name; those of floating point are variables, so that they get gradients.
 struct Inputs(BTreeMap<String, Tensor>);
@@ -52,7 +50,7 @@ fn check<L>(
         .into_iter()
         .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?.to_string(), tensor)))
         .collect();
-    let parameters = Parameters::new(Random::new(1).fork(Purpose::Initialization), &CPU);
+    let parameters = Parameters::new(&Random::new(1), &CPU);
     let layer = layer(&parameters.builder())?;
     let mut compared = Vec::new();
     for (name, variable) in parameters.named() {
@@ -76,7 +74,7 @@ fn check<L>(
     let known = tensors.keys().filter(|name| name.starts_with("gradient.")).count();
     assert_eq!(compared.len(), known, "{case}: as many gradients as PyTorch has");
     for (name, variable) in compared {
-        let grad = grads.get(&variable).unwrap_or_else(|| panic!("{case}: no {name}"));
+        let grad = grads.get(&variable).unwrap_or_else(|error| panic!("{case}: {name}: {error}"));
         assert_near(&format!("{case}: {name}"), grad, &tensors[&name])?;
     }
     Ok(())
@@ -87,18 +85,18 @@ fn scoring_functions_with_a_length_for_each_sequence_or_each_query() -> anyhow::
     for kind in ["sequence", "query"] {
         check(
             &format!("additive_{kind}"),
-            |vb| AdditiveAttention::new((4, 6), 7, 0.0, vb),
+            |vb| AdditiveAttention::new(4, 6, 7, 0.0, vb),
             |net, x| {
                 let lens = Some(x.get("lens"));
-                Ok(net.forward(x.get("queries"), x.get("keys"), x.get("values"), lens, None)?.0)
+                Ok(net.forward_t(x.get("queries"), x.get("keys"), x.get("values"), lens, false)?.0)
             },
         )?;
         check(
             &format!("dot_product_{kind}"),
-            |_| Ok(DotProductAttention { dropout: 0.0 }),
+            |vb| DotProductAttention::new(0.0, vb),
             |net, x| {
                 let lens = Some(x.get("lens"));
-                Ok(net.forward(x.get("queries"), x.get("keys"), x.get("values"), lens, None)?.0)
+                Ok(net.forward_t(x.get("queries"), x.get("keys"), x.get("values"), lens, false)?.0)
             },
         )?;
         check(
@@ -106,7 +104,7 @@ fn scoring_functions_with_a_length_for_each_sequence_or_each_query() -> anyhow::
             |vb| MultiHeadAttention::new(8, 2, 0.0, vb),
             |net, x| {
                 let lens = Some(x.get("lens"));
-                Ok(net.forward(x.get("queries"), x.get("keys"), x.get("values"), lens, None)?.0)
+                Ok(net.forward_t(x.get("queries"), x.get("keys"), x.get("values"), lens, false)?.0)
             },
         )?;
     }
@@ -115,10 +113,10 @@ fn scoring_functions_with_a_length_for_each_sequence_or_each_query() -> anyhow::
 
 #[test]
 fn positions_feed_forward_and_norm() -> anyhow::Result<()> {
-    let sizes = Sizes { hidden: 6, feed_forward: 5, ..SIZES };
-    check("positions", |_| PositionalEncoding::new(6, 1000, 0.0, &CPU), |net, x| net.forward(x.get("x"), 0, None))?;
+    let sizes = TransformerSizes { hidden: 6, feed_forward: 5, ..SIZES };
+    check("positions", |vb| PositionalEncoding::new(6, 1000, 0.0, vb), |net, x| net.forward_t(x.get("x"), 0, false))?;
     check("feed_forward", |vb| FeedForward::new(&sizes, vb), |net, x| net.forward(x.get("x")))?;
-    check("add_norm", |vb| AddNorm::new(&sizes, vb), |net, x| net.forward(x.get("x"), x.get("change"), None))
+    check("add_norm", |vb| AddNorm::new(&sizes, vb), |net, x| net.forward_t(x.get("x"), x.get("change"), false))
 }
 
 #[test]
@@ -126,7 +124,7 @@ fn blocks_of_the_transformer() -> anyhow::Result<()> {
     check(
         "encoder_block",
         |vb| EncoderBlock::new(&SIZES, vb),
-        |net, x| Ok(net.forward(x.get("x"), x.get("lens"), None)?.0),
+        |net, x| Ok(net.forward_t(x.get("x"), x.get("lens"), false)?.0),
     )?;
     check(
         "decoder_block",
@@ -134,22 +132,22 @@ fn blocks_of_the_transformer() -> anyhow::Result<()> {
         |net, x| {
             let earlier = Tensor::arange(1u32, 5, &CPU)?.expand((3, 4))?.contiguous()?;
             let mut state = net.init_state(x.get("encoded"))?;
-            net.forward(x.get("x"), &mut state, (&earlier, x.get("lens")), None)
+            net.forward_t(x.get("x"), &mut state, &earlier, x.get("lens"), false)
         },
     )
 }
 
 #[test]
 fn whole_models_with_a_source_of_no_valid_token() -> anyhow::Result<()> {
-    let sizes = seq2seq::Sizes { embed: 6, hidden: 8, layers: 2, dropout: 0.0 };
+    let sizes = RecurrentSizes { embed: 6, hidden: 8, layers: 2, dropout: 0.0 };
     check(
         "bahdanau",
         |vb| bahdanau(9, 8, &sizes, vb),
-        |net, x| net.forward(x.get("source"), x.get("target"), x.get("lens"), None),
+        |net, x| net.forward_t(x.get("source"), x.get("target"), x.get("lens"), false),
     )?;
     check(
         "transformer",
         |vb| transformer(9, 8, &SIZES, vb),
-        |net, x| net.forward(x.get("source"), x.get("target"), x.get("lens"), None),
+        |net, x| net.forward_t(x.get("source"), x.get("target"), x.get("lens"), false),
     )
 }

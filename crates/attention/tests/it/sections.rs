@@ -4,10 +4,9 @@ use attention::CHAPTER;
 use d2l::notebook::{DataOrigin, RunRecord};
 use tempfile::TempDir;
 
-#[path = "../../../d2l/tests/support/smoke.rs"]
-mod smoke;
+use d2l_testing::smoke;
 
-use smoke::{by_epoch, figures, text, value};
+use d2l_testing::smoke::{by_epoch, figures, text, value};
 
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
     smoke::run(&CHAPTER, section, flags)

@@ -30,8 +30,8 @@ fn await_file(child: &mut Child, file: &Path) {
     }
 }
 
-fn checkpoint(folder: &Path, training: usize) -> PathBuf {
-    folder.join(format!("cnn-batch-norm-{training}.safetensors"))
+fn checkpoint(folder: &Path, training: &str) -> PathBuf {
+    folder.join(format!("cnn-batch-norm.{training}.safetensors"))
 }
 
 #[test]
@@ -41,7 +41,9 @@ fn a_killed_run_goes_on_to_the_same_numbers() {
 
     let folder = kept.path().to_str().unwrap();
     // Killed once in each of the two trainings.
-    for (training, flags) in [(1, &["--checkpoint", folder][..]), (2, &["--checkpoint", folder, "--resume"])] {
+    for (training, flags) in
+        [("scratch", &["--checkpoint", folder][..]), ("concise", &["--checkpoint", folder, "--resume"])]
+    {
         let mut child = program(parts.path(), flags).spawn().unwrap();
         await_file(&mut child, &checkpoint(kept.path(), training));
         child.kill().unwrap();
@@ -49,7 +51,7 @@ fn a_killed_run_goes_on_to_the_same_numbers() {
         assert!(!parts.path().join("batch-norm/run.json").exists());
     }
     // As a process that is killed within a write leaves it, and the same of another section.
-    let part = |section: &str| kept.path().join(format!(".{section}-1.safetensors.part-x7Qe"));
+    let part = |section: &str| kept.path().join(format!(".{section}.scratch.safetensors.part-x7Qe"));
     for section in ["cnn-batch-norm", "cnn-lenet"] {
         std::fs::write(part(section), "half").unwrap();
     }
@@ -66,7 +68,7 @@ fn another_run_or_a_spoiled_file_is_refused() {
     let (out, kept) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let folder = kept.path().to_str().unwrap();
     let mut child = program(out.path(), &["--checkpoint", folder]).spawn().unwrap();
-    await_file(&mut child, &checkpoint(kept.path(), 1));
+    await_file(&mut child, &checkpoint(kept.path(), "scratch"));
     child.kill().unwrap();
     child.wait().unwrap();
     let refused = |flags: &[&str], words: &[&str]| {
@@ -74,14 +76,14 @@ fn another_run_or_a_spoiled_file_is_refused() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && words.iter().all(|word| said.contains(word)), "{flags:?}: {said}");
     };
-    refused(&["--checkpoint", folder], &["--resume", "cnn-batch-norm-1"]);
+    refused(&["--checkpoint", folder], &["--resume", "cnn-batch-norm.scratch"]);
     refused(&["--checkpoint", folder, "--resume", "--seed", "7"], &["--seed 42", "7"]);
     refused(&["--checkpoint", folder, "--resume", "--lr", "0.5"], &["--lr 1.0", "0.5"]);
     refused(&["--resume"], &["--checkpoint"]);
-    let file = checkpoint(kept.path(), 1);
+    let file = checkpoint(kept.path(), "scratch");
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
-    refused(&["--checkpoint", folder, "--resume"], &["cnn-batch-norm-1", "damaged"]);
+    refused(&["--checkpoint", folder, "--resume"], &["cnn-batch-norm.scratch", "damaged"]);
     let blocked = out.path().join("a-file");
     std::fs::write(&blocked, "").unwrap();
     refused(&["--checkpoint", blocked.to_str().unwrap()], &["--checkpoint", "a-file", "choose another folder"]);
@@ -95,7 +97,7 @@ fn an_interrupted_run_ends_with_its_results_so_far() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cnn"));
     command.args(["batch-norm", "--scale", "smoke", "--no-progress", "--out"]).arg(out.path()).args(flags);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    await_file(&mut child, &checkpoint(kept.path(), 1));
+    await_file(&mut child, &checkpoint(kept.path(), "scratch"));
     let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupt.success());
     let output = child.wait_with_output().unwrap();
@@ -104,6 +106,11 @@ fn an_interrupted_run_ends_with_its_results_so_far() {
     assert!(said.contains("train loss") && said.contains("Interrupted") && said.contains("--resume"), "{said}");
     let run = run(out.path());
     assert_eq!(run["interrupted"], true);
-    assert!(!run["metrics"]["train_loss_scratch"].as_array().unwrap().is_empty());
-    assert!(out.path().join("batch-norm/training-curve-scratch.svg").exists());
+    assert!(!run["metrics"]["train_loss"].as_array().unwrap().is_empty());
+    assert!(out.path().join("batch-norm/training-so-far.svg").exists());
+}
+
+#[test]
+fn every_training_resumes_on_the_same_bits() {
+    d2l_testing::resuming::every_training_resumes(env!("CARGO_BIN_EXE_cnn"));
 }

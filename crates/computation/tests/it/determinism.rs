@@ -1,7 +1,6 @@
 //! The same seed gives the same bits with any number of threads; another seed gives others.
 
-#[path = "../../../d2l/tests/support/determinism.rs"]
-mod runs;
+use d2l_testing::determinism as runs;
 
 #[test]
 fn a_layer_depends_on_the_seed_alone() {

@@ -4,10 +4,9 @@ use computation::CHAPTER;
 use d2l::notebook::{DataOrigin, RunRecord};
 use tempfile::TempDir;
 
-#[path = "../../../d2l/tests/support/smoke.rs"]
-mod smoke;
+use d2l_testing::smoke;
 
-use smoke::{text, value};
+use d2l_testing::smoke::{text, value};
 
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
     let record = smoke::run(&CHAPTER, section, flags)?;
@@ -41,7 +40,7 @@ fn nets_are_built_in_five_ways() -> anyhow::Result<()> {
 }
 
 #[test]
-fn parameters_are_found_initialised_and_shared() -> anyhow::Result<()> {
+fn parameters_are_found_initialized_and_shared() -> anyhow::Result<()> {
     let record = run("parameters", &[])?;
     assert!(text(&record, "All parameters at once").contains("numbers in all = 49"));
     let nested = text(&record, "Parameters of nested blocks");

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8;
@@ -11,7 +10,8 @@ use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::hub::Hub;
 use super::idx::Idx;
-use super::{Dataset, Loader};
+use super::{DataError, Dataset, Loader, Source};
+use crate::Result;
 use crate::ops::kernel;
 use crate::random::Stream;
 
@@ -32,9 +32,10 @@ const FILES: [(&str, &str); 4] = [
 /// # Errors
 /// Where a label is not below 10.
 #[doc(alias = "get_fashion_mnist_labels")]
-pub fn label_names(labels: &[u32]) -> Result<Vec<&'static str>> {
+pub fn label_names(labels: &[u32]) -> Result<Vec<&'static str>, DataError> {
     let name = |&label: &u32| {
-        LABELS.get(label as usize).copied().with_context(|| format!("label {label} is not one of Fashion-MNIST's ten"))
+        let name = LABELS.get(label as usize).copied();
+        name.ok_or_else(|| DataError::Invalid(format!("label {label} is not one of Fashion-MNIST's ten")))
     };
     labels.iter().map(name).collect()
 }
@@ -54,19 +55,19 @@ impl Images {
     ///
     /// # Errors
     /// Where a file is damaged, the images have no pixels, the counts differ, or a label is not below 10.
-    pub fn read(images: &Path, labels: &Path) -> Result<Self> {
+    pub fn read(images: &Path, labels: &Path) -> Result<Self, DataError> {
         let (pixels, classes) = (Idx::read(images, 3)?, Idx::read(labels, 1)?);
         let &[count, height, width] = &pixels.dims[..] else { unreachable!("read with three axes") };
-        ensure!(height > 0 && width > 0, "{} holds images of {height} x {width} pixels", images.display());
-        ensure!(
-            count == classes.values.len(),
-            "{} holds {count} images but {} holds {} labels",
-            images.display(),
-            labels.display(),
-            classes.values.len()
-        );
+        let invalid = |message| Err(DataError::Invalid(message));
+        if height == 0 || width == 0 {
+            return invalid(format!("{} holds images of {height} x {width} pixels", images.display()));
+        }
+        if count != classes.values.len() {
+            let (images, labels, found) = (images.display(), labels.display(), classes.values.len());
+            return invalid(format!("{images} holds {count} images but {labels} holds {found} labels"));
+        }
         if let Some(label) = classes.values.iter().find(|&&label| usize::from(label) >= LABELS.len()) {
-            anyhow::bail!("{} holds the label {label}; Fashion-MNIST has 0 to 9", labels.display());
+            return invalid(format!("{} holds the label {label}; Fashion-MNIST has 0 to 9", labels.display()));
         }
         Ok(Self { pixels: pixels.values, labels: classes.values, height, width, resize: None })
     }
@@ -81,8 +82,10 @@ impl Images {
     ///
     /// # Errors
     /// Where there are fewer than `count`, or `count` is zero.
-    pub fn first(mut self, count: usize) -> Result<Self> {
-        ensure!((1..=self.len()).contains(&count), "asked for the first {count} of {} examples", self.len());
+    pub fn first(mut self, count: usize) -> Result<Self, DataError> {
+        if !(1..=self.len()).contains(&count) {
+            return Err(DataError::Invalid(format!("asked for the first {count} of {} examples", self.len())));
+        }
         self.pixels.truncate(count * self.height * self.width);
         self.labels.truncate(count);
         Ok(self)
@@ -106,12 +109,14 @@ impl Images {
 }
 
 impl Dataset for Images {
+    type Batch = (Tensor, Tensor);
+
     fn len(&self) -> usize {
         self.labels.len()
     }
 
     /// Images `(batch, 1, height, width)` in `f32` from 0 to 1, labels `(batch)` in `u32`.
-    fn batch(&self, indices: &[usize], device: &Device) -> candle_core::Result<(Tensor, Tensor)> {
+    fn batch(&self, indices: &[usize], device: &Device) -> Result<(Tensor, Tensor)> {
         let (height, width) = self.size();
         if height * width == 0 {
             candle_core::bail!("images of {height} x {width} have no pixels: ask for a side of 1 or more");
@@ -160,26 +165,8 @@ pub struct FashionMnist {
 }
 
 impl FashionMnist {
-    /// Fetches the four files where the cache lacks them, and reads them.
-    ///
-    /// # Errors
-    /// Where no source has a file, and as [`Images::read`].
-    pub fn fetch(hub: &Hub) -> Result<Self> {
-        Self::read(|name, _| Ok(hub.fetch(&format!("fashion-mnist/{name}"))?))
-    }
-
-    /// Reads the committed sample: 6,000 training and 1,000 test images, balanced over the classes.
-    ///
-    /// # Errors
-    /// As [`Images::read`].
-    pub fn sample() -> Result<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/samples/fashion-mnist");
-        Self::read(|_, file| Ok(folder.join(file)))
-            .context("the sample of Fashion-MNIST that belongs to this repository cannot be read")
-    }
-
     /// Reads the four files from where `locate` finds them by their name in the hub and their file's name.
-    fn read(locate: impl Fn(&str, &str) -> Result<PathBuf>) -> Result<Self> {
+    fn read(locate: impl Fn(&str, &str) -> Result<PathBuf, DataError>) -> Result<Self, DataError> {
         let locate = |(name, file): (&str, &str)| locate(name, file);
         let [train_images, train_labels, test_images, test_labels] = FILES;
         Ok(Self {
@@ -200,10 +187,25 @@ impl FashionMnist {
         resize: Option<usize>,
         shuffle: Stream,
         device: &Device,
-    ) -> Result<(ImageLoader, ImageLoader)> {
+    ) -> Result<(ImageLoader, ImageLoader), DataError> {
         let train = Loader::new(Arc::new(self.train.resized(resize)), batch_size, device)?.shuffled(shuffle);
         let test = Loader::new(Arc::new(self.test.resized(resize)), batch_size, device)?;
         Ok((train, test))
+    }
+}
+
+impl Source for FashionMnist {
+    const SAMPLE_NOTICE: &'static str = "Fashion-MNIST could not be had, so this run uses the 6,000 training and 1,000 \
+         test images that come with the repository, and its results are worse than the book's.";
+
+    fn fetch(hub: &Hub) -> Result<Self, DataError> {
+        Self::read(|name, _| Ok(hub.fetch(&format!("fashion-mnist/{name}"))?))
+    }
+
+    /// 6,000 training and 1,000 test images, balanced over the classes.
+    fn sample() -> Result<Self, DataError> {
+        let folder = super::hub::sample("fashion-mnist")?;
+        Self::read(|_, file| Ok(folder.join(file)))
     }
 }
 
@@ -215,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sample_is_balanced_and_scaled_to_one() -> Result<()> {
+    fn the_sample_is_balanced_and_scaled_to_one() -> Result<(), Box<dyn std::error::Error>> {
         let FashionMnist { train, test } = FashionMnist::sample()?;
         for (images, per_class) in [(&train, 600), (&test, 100)] {
             for class in 0..10u8 {
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn resizing_is_bilinear_between_pixel_centres() -> Result<()> {
+    fn resizing_is_bilinear_between_pixel_centres() -> Result<(), Box<dyn std::error::Error>> {
         let images = Images { pixels: vec![0, 100, 200, 40], labels: vec![0], height: 2, width: 2, resize: None };
         let (x, _) = images.resized(Some(4)).batch(&[0], &Device::Cpu)?;
         let bytes: Vec<u8> = x.flatten_all()?.to_vec1::<f32>()?.iter().map(|v| (v * 255.0).round() as u8).collect();
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_labels_that_do_not_fit_are_errors() -> Result<()> {
+    fn counts_and_labels_that_do_not_fit_are_errors() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::TempDir::new()?;
         let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes);
         write("images", &[&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1][..], &[7, 9]].concat())?;

@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn labels_follow_the_relation_up_to_the_noise() -> Result<()> {
-        let mut stream = Random::new(3).fork(Purpose::Sampling);
+        let mut stream = Random::new(3).stream(Purpose::Sampling, "test");
         let w = Tensor::new(&[2f32, -3.4], &Device::Cpu)?;
         let (x, y) = synthetic_data(&w, 4.2, 1000, &mut stream)?;
         assert_eq!((x.dims(), y.dims()), (&[1000, 2][..], &[1000, 1][..]));

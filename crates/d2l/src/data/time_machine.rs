@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 
 use super::hub::Hub;
+use super::{DataError, Source};
+use crate::Result;
 use crate::random::Stream;
-use crate::text::{self, Sampling, SequenceLoader, TokenKind, Vocab, letters_only, tokenize};
+use crate::text::{self, Sampling, SequenceLoader, TextError, TokenKind, Vocab, letters_only, tokenize};
 
 /// The lines of a novel, with letters and spaces only.
 #[derive(Debug, Clone)]
@@ -16,32 +17,17 @@ pub struct TimeMachine {
 }
 
 impl TimeMachine {
-    /// Fetches the text where the cache lacks it, and reads it.
-    ///
-    /// # Errors
-    /// Where no source has the file, and as [`TimeMachine::read`].
-    #[doc(alias = "read_time_machine")]
-    pub fn fetch(hub: &Hub) -> Result<Self> {
-        Self::read(&hub.fetch("time_machine")?)
-    }
-
-    /// Reads the committed sample: prose of another kind and a tenth of the length, written for this repository.
-    ///
-    /// # Errors
-    /// As [`TimeMachine::read`].
-    pub fn sample() -> Result<Self> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/samples/time_machine/sample.txt");
-        Self::read(&path).context("the sample text that belongs to this repository cannot be read")
-    }
-
     /// Reads a text in the Latin alphabet and keeps its letters in lower case, see [`letters_only`].
     ///
     /// # Errors
     /// Where the file cannot be read, is not UTF-8, or has no letters.
-    pub fn read(path: &Path) -> Result<Self> {
+    #[doc(alias = "read_time_machine")]
+    pub fn read(path: &Path) -> Result<Self, TextError> {
         let text = text::read(path)?;
         let lines: Vec<String> = text.lines().map(letters_only).collect();
-        ensure!(lines.iter().any(|line| !line.is_empty()), "{} has no letters of the Latin alphabet", path.display());
+        if lines.iter().all(String::is_empty) {
+            return Err(TextError::NoLetters { path: path.to_path_buf() });
+        }
         Ok(Self { lines })
     }
 
@@ -67,14 +53,29 @@ impl TimeMachine {
     #[doc(alias = "load_data_time_machine")]
     pub fn load(
         &self,
-        batch_shape: (usize, usize),
+        batch_size: usize,
+        num_steps: usize,
         sampling: Sampling,
         max_tokens: Option<usize>,
         stream: Stream,
         device: &Device,
-    ) -> Result<(SequenceLoader, Vocab)> {
+    ) -> Result<(SequenceLoader, Vocab), TextError> {
         let (corpus, vocab) = self.corpus(max_tokens);
-        Ok((SequenceLoader::new(corpus, batch_shape, sampling, stream, device)?, vocab))
+        Ok((SequenceLoader::new(corpus, batch_size, num_steps, sampling, stream, device)?, vocab))
+    }
+}
+
+impl Source for TimeMachine {
+    const SAMPLE_NOTICE: &'static str = "The Time Machine could not be had, so this run uses a story that comes with the \
+         repository, a tenth as long, and its results are not the book's.";
+
+    fn fetch(hub: &Hub) -> Result<Self, DataError> {
+        Ok(Self::read(&hub.fetch("time_machine")?)?)
+    }
+
+    /// Prose of another kind and a tenth of the length, written for this repository.
+    fn sample() -> Result<Self, DataError> {
+        Ok(Self::read(&super::hub::sample("time_machine/sample.txt")?)?)
     }
 }
 
@@ -84,7 +85,7 @@ mod tests {
     use crate::random::{Purpose, Random};
 
     #[test]
-    fn the_sample_has_the_letters_of_the_book() -> Result<()> {
+    fn the_sample_has_the_letters_of_the_book() -> Result<(), Box<dyn std::error::Error>> {
         let text = TimeMachine::sample()?;
         let (corpus, vocab) = text.corpus(None);
         assert_eq!(vocab.len(), 28); // 26 letters, the space, and the unknown token
@@ -95,10 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn minibatches_come_from_the_first_characters() -> Result<()> {
-        let stream = Random::new(1).fork(Purpose::Shuffling);
+    fn minibatches_come_from_the_first_characters() -> Result<(), Box<dyn std::error::Error>> {
+        let stream = Random::new(1).stream(Purpose::Shuffling, "test");
         let text = TimeMachine::sample()?;
-        let (mut loader, vocab) = text.load((2, 5), Sampling::Sequential, Some(100), stream, &Device::Cpu)?;
+        let (mut loader, vocab) = text.load(2, 5, Sampling::Sequential, Some(100), stream, &Device::Cpu)?;
         let (first, _) = text.corpus(Some(100));
         for batch in loader.epoch() {
             let (x, _) = batch?;

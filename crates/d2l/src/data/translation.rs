@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
 use candle_core::{Device, Tensor};
-use rand::seq::SliceRandom;
 
 use super::hub::Hub;
+use super::{DataError, Dataset, Loader, Source};
+use crate::Result;
 use crate::random::Stream;
 use crate::text::{self, TextError, Vocab};
 
@@ -25,32 +25,17 @@ pub struct FraEng {
 }
 
 impl FraEng {
-    /// Fetches the archive where the cache lacks it, and reads its text.
-    ///
-    /// # Errors
-    /// Where no source has the archive, and as [`FraEng::read`].
-    #[doc(alias = "read_data_nmt")]
-    pub fn fetch(hub: &Hub) -> Result<Self> {
-        Self::read(&hub.fetch_extracted("fra-eng")?.join("fra.txt"))
-    }
-
-    /// Reads the committed sample: four hundred pairs written for this repository.
-    ///
-    /// # Errors
-    /// As [`FraEng::read`].
-    pub fn sample() -> Result<Self> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/samples/fra-eng/fra.txt");
-        Self::read(&path).context("the sample of sentence pairs that belongs to this repository cannot be read")
-    }
-
     /// Reads a file of pairs.
     ///
     /// # Errors
     /// Where the file cannot be read, is not UTF-8, or has a line without a tab; the error names the line.
-    pub fn read(path: &Path) -> Result<Self> {
+    #[doc(alias = "read_data_nmt")]
+    pub fn read(path: &Path) -> Result<Self, TextError> {
         let text = text::read(path)?;
         match text.lines().enumerate().find(|(_, line)| !line.trim().is_empty() && !line.contains('\t')) {
-            Some((number, line)) => Err(no_tab(number, line)).with_context(|| format!("{}", path.display())),
+            Some((number, line)) => {
+                Err(TextError::In { path: path.to_path_buf(), source: Box::new(no_tab(number, line)) })
+            }
             None => Ok(Self { text }),
         }
     }
@@ -71,7 +56,7 @@ impl FraEng {
     /// The first pairs as padded ids, in shuffled minibatches, with both vocabularies; the book takes 600 pairs.
     ///
     /// # Errors
-    /// As [`TranslationLoader::new`].
+    /// As [`SentenceArrays::new`] and [`Loader::new`].
     #[doc(alias = "load_data_nmt")]
     pub fn load(
         &self,
@@ -80,8 +65,23 @@ impl FraEng {
         num_examples: Option<usize>,
         shuffle: Stream,
         device: &Device,
-    ) -> Result<TranslationLoader> {
-        TranslationLoader::new(&self.pairs(num_examples)?, (batch_size, num_steps), shuffle, device)
+    ) -> Result<TranslationLoader, DataError> {
+        let arrays = SentenceArrays::new(&self.pairs(num_examples)?, num_steps)?;
+        Ok(Loader::new(arrays, batch_size, device)?.shuffled(shuffle))
+    }
+}
+
+impl Source for FraEng {
+    const SAMPLE_NOTICE: &'static str = "the sentence pairs could not be had, so this run uses 442 pairs that come with \
+         the repository, and its results are not the book's.";
+
+    fn fetch(hub: &Hub) -> Result<Self, DataError> {
+        Ok(Self::read(&hub.fetch_extracted("fra-eng")?.join("fra.txt"))?)
+    }
+
+    /// Four hundred pairs written for this repository.
+    fn sample() -> Result<Self, DataError> {
+        Ok(Self::read(&super::hub::sample("fra-eng/fra.txt")?)?)
     }
 }
 
@@ -198,43 +198,40 @@ pub struct TranslationBatch {
     pub target_lens: Tensor,
 }
 
-/// Serves sentence pairs in minibatches, in a new random order each epoch; the last minibatch may be smaller.
-pub struct TranslationLoader {
+/// Sentence pairs as padded ids, with the vocabularies that they are ids of (section 9.5).
+#[derive(Debug, Clone)]
+pub struct SentenceArrays {
     /// The source's vocabulary.
     pub source_vocab: Arc<Vocab>,
     /// The target's vocabulary.
     pub target_vocab: Arc<Vocab>,
     source: (Vec<Vec<u32>>, Vec<u32>),
     target: (Vec<Vec<u32>>, Vec<u32>),
-    batch_size: usize,
     num_steps: usize,
-    shuffle: Stream,
-    device: Device,
 }
 
-impl TranslationLoader {
-    /// A loader of minibatches of `batch_size` pairs, `num_steps` tokens each.
+/// A loader of minibatches of sentence pairs.
+pub type TranslationLoader = Loader<SentenceArrays>;
+
+impl SentenceArrays {
+    /// The pairs, each sentence `num_steps` tokens long.
     ///
     /// # Errors
-    /// Where there are no pairs, or a size is zero.
-    pub fn new(
-        pairs: &SentencePairs,
-        (batch_size, num_steps): (usize, usize),
-        shuffle: Stream,
-        device: &Device,
-    ) -> Result<Self> {
-        ensure!(!pairs.is_empty(), "there are no sentence pairs");
-        ensure!(batch_size > 0 && num_steps > 0, "a minibatch needs at least one pair and one step");
+    /// Where there are no pairs or no steps.
+    pub fn new(pairs: &SentencePairs, num_steps: usize) -> Result<Self, DataError> {
+        if pairs.is_empty() {
+            return Err(DataError::invalid("there are no sentence pairs"));
+        }
+        if num_steps == 0 {
+            return Err(DataError::invalid("a sentence needs at least one step"));
+        }
         let (source_vocab, target_vocab) = (sentence_vocab(&pairs.source), sentence_vocab(&pairs.target));
         Ok(Self {
             source: sentence_arrays(&pairs.source, &source_vocab, num_steps),
             target: sentence_arrays(&pairs.target, &target_vocab, num_steps),
             source_vocab: Arc::new(source_vocab),
             target_vocab: Arc::new(target_vocab),
-            batch_size,
             num_steps,
-            shuffle,
-            device: device.clone(),
         })
     }
 
@@ -242,29 +239,23 @@ impl TranslationLoader {
     pub fn num_steps(&self) -> usize {
         self.num_steps
     }
+}
 
-    /// How many minibatches an epoch has.
-    pub fn batches(&self) -> usize {
-        self.source.0.len().div_ceil(self.batch_size)
+impl Dataset for SentenceArrays {
+    type Batch = TranslationBatch;
+
+    fn len(&self) -> usize {
+        self.source.0.len()
     }
 
-    /// Starts an epoch: each pair once.
-    pub fn epoch(&mut self) -> impl Iterator<Item = candle_core::Result<TranslationBatch>> {
-        let mut order: Vec<usize> = (0..self.source.0.len()).collect();
-        order.shuffle(&mut self.shuffle);
-        let starts = (0..order.len()).step_by(self.batch_size);
-        let loader = &*self;
-        starts.map(move |start| loader.batch(&order[start..(start + loader.batch_size).min(order.len())]))
-    }
-
-    fn batch(&self, indices: &[usize]) -> candle_core::Result<TranslationBatch> {
+    fn batch(&self, indices: &[usize], device: &Device) -> Result<TranslationBatch> {
         let ids = |(rows, _): &(Vec<Vec<u32>>, Vec<u32>)| {
             let ids: Vec<u32> = indices.iter().flat_map(|&index| &rows[index]).copied().collect();
-            Tensor::from_vec(ids, (indices.len(), self.num_steps), &self.device) // (batch, steps)
+            Tensor::from_vec(ids, (indices.len(), self.num_steps), device) // (batch, steps)
         };
         let lens = |(_, lens): &(Vec<Vec<u32>>, Vec<u32>)| {
             let lens: Vec<u32> = indices.iter().map(|&index| lens[index]).collect();
-            Tensor::new(lens, &self.device) // (batch)
+            Tensor::new(lens, device) // (batch)
         };
         Ok(TranslationBatch {
             source: ids(&self.source)?,
@@ -291,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_cut_at_the_tab() -> Result<()> {
+    fn pairs_are_cut_at_the_tab() -> Result<(), Box<dyn std::error::Error>> {
         let pairs = SentencePairs::parse("go .\tva !\n\nhi .\tsalut .\tby somebody\n", None)?;
         assert_eq!(pairs.source, [["go", "."], ["hi", "."]]);
         assert_eq!(pairs.target, [["va", "!"], ["salut", "."]]);
@@ -300,15 +291,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_a_tab_is_named() -> Result<()> {
+    fn a_line_without_a_tab_is_named() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::TempDir::new()?;
         let path = folder.path().join("fra.txt");
         std::fs::write(&path, "Go.\tVa !\n\nÇa va sans dire\n")?;
-        let message = format!("{:#}", FraEng::read(&path).expect_err("no tab"));
+        let message = format!("{}", FraEng::read(&path).expect_err("no tab"));
         assert!(message.contains("fra.txt") && message.contains("line 3 has no tab"), "{message}");
         assert!(message.contains("Ça va sans dire"), "{message}");
         std::fs::write(&path, "")?;
-        assert!(format!("{:#}", FraEng::read(&path).expect_err("empty")).contains("holds no text"));
+        assert!(format!("{}", FraEng::read(&path).expect_err("empty")).contains("holds no text"));
         Ok(())
     }
 
@@ -324,8 +315,8 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_has_each_pair_of_the_sample_once() -> Result<()> {
-        let shuffle = Random::new(1).fork(Purpose::Shuffling);
+    fn an_epoch_has_each_pair_of_the_sample_once() -> Result<(), Box<dyn std::error::Error>> {
+        let shuffle = Random::new(1).stream(Purpose::Shuffling, "test");
         let mut loader = FraEng::sample()?.load(64, 9, Some(100), shuffle, &Device::Cpu)?;
         let mut sources: Vec<Vec<u32>> = Vec::new();
         for batch in loader.epoch() {
@@ -338,7 +329,7 @@ mod tests {
             sources.extend(batch.source.to_vec2::<u32>()?);
         }
         assert_eq!((loader.batches(), sources.len()), (2, 100));
-        let mut expected = loader.source.0.clone();
+        let mut expected = loader.dataset().source.0.clone();
         sources.sort_unstable();
         expected.sort_unstable();
         assert_eq!(sources, expected);

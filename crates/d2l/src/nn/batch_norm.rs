@@ -1,8 +1,9 @@
 //! Batch normalisation as a layer.
 
 use candle_core::{Result, Tensor, Var};
-use candle_nn::{Init, ModuleT, VarBuilder};
+use candle_nn::{Init, ModuleT};
 
+use super::VarBuilder;
 use crate::ops::{self, BatchNormConfig, RunningStatistics};
 
 /// The names of the running statistics under a layer's prefix.
@@ -51,6 +52,12 @@ impl BatchNorm {
     /// β, `(channels)`.
     pub fn bias(&self) -> &Tensor {
         &self.bias
+    }
+
+    /// The layer and the ReLU after it in one pass over the data, for [`Sequential`](super::Sequential).
+    pub(super) fn forward_relu_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let config = BatchNormConfig { relu: true, ..self.config };
+        ops::batch_norm(x, &self.weight, &self.bias, &self.running, &config, train)
     }
 
     /// The statistics that inference uses.

@@ -1,8 +1,9 @@
 //! Convolutional layers, initialised uniformly in `±1 / √fan_in` as PyTorch does by default.
 
 use candle_core::{Result, Shape, Tensor};
-use candle_nn::{Init, Module, VarBuilder};
+use candle_nn::{Init, Module};
 
+use super::VarBuilder;
 use crate::ops::{self, Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig};
 
 /// The uniform distribution in `±1 / √fan_in`.

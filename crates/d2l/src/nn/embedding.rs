@@ -1,8 +1,9 @@
 //! The embedding layer (section 14.1).
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Init, Module, VarBuilder};
+use candle_nn::{Init, Module};
 
+use super::VarBuilder;
 use crate::ops;
 
 /// A table with one vector for each token.

@@ -1,8 +1,9 @@
 //! The layer normalisation layer (section 10.7).
 
 use candle_core::{Result, Shape, Tensor};
-use candle_nn::{Init, Module, VarBuilder};
+use candle_nn::{Init, Module};
 
+use super::VarBuilder;
 use crate::ops;
 
 /// Normalises over the last axes, then scales and shifts.

@@ -1,8 +1,9 @@
 //! The fully connected layer.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Init, Module, VarBuilder};
+use candle_nn::{Init, Module};
 
+use super::VarBuilder;
 use crate::ops;
 
 /// A fully connected layer: `(…, inputs)` to `(…, outputs)` (section 3.3).

@@ -1,9 +1,10 @@
 //! Layers: parameters from seeded streams, PyTorch's default initialisation, gradients that are held against PyTorch's.
 //!
-//! Layers implement candle's [`Module`] or [`ModuleT`] and take their parameters from a [`candle_nn::VarBuilder`]; for
-//! training that builder comes from [`Parameters`].
+//! Layers implement candle's [`Module`] or [`ModuleT`], called as `forward_t(x, train)`, and take their parameters and
+//! random streams from a [`VarBuilder`]; for training that builder comes from [`Parameters`].
 
 mod batch_norm;
+mod builder;
 mod conv;
 mod dropout;
 mod embedding;
@@ -18,7 +19,8 @@ mod sequential;
 mod summary;
 
 pub use batch_norm::{BatchNorm, is_buffer};
-pub use candle_nn::{Init, Module, ModuleT, VarBuilder};
+pub use builder::VarBuilder;
+pub use candle_nn::{Init, Module, ModuleT};
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
@@ -26,7 +28,6 @@ pub use flatten::Flatten;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use parameters::Parameters;
-pub(crate) use parameters::WeakParameters;
 pub use pool::{AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d, MaxPool2d};
 pub use recurrent::{Gru, Lstm, RecurrentConfig, Rnn};
 pub use sequential::{Position, Sequential};

@@ -1,14 +1,13 @@
-//! A model's parameters by name, created on first use from a seeded stream.
+//! A model's parameters by name, created on first use with values that follow from the seed and the name.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
+use candle_nn::Init;
 use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder};
 
-use super::is_buffer;
-use crate::random::{self, Stream};
-use crate::train::session;
+use super::{VarBuilder, is_buffer};
+use crate::random::{self, Purpose, Random};
 
 /// The trainable parameters of a model, in the order in which its layers asked for them (section 5.2).
 ///
@@ -18,9 +17,9 @@ use crate::train::session;
 /// ```
 /// use candle_core::Device;
 /// use d2l::nn::{Linear, Parameters};
-/// use d2l::random::{Purpose, Random};
+/// use d2l::random::Random;
 ///
-/// let parameters = Parameters::new(Random::new(7).fork(Purpose::Initialization), &Device::Cpu);
+/// let parameters = Parameters::new(&Random::new(7), &Device::Cpu);
 /// let layer = Linear::new(4, 3, &parameters.builder().pp("output"))?;
 /// assert_eq!(parameters.count(), 4 * 3 + 3);
 /// assert_eq!(parameters.named()[0].0, "output.weight");
@@ -28,55 +27,48 @@ use crate::train::session;
 /// ```
 #[derive(Clone)]
 pub struct Parameters {
-    store: Arc<Mutex<Store>>,
+    variables: Arc<Mutex<Vec<(String, Var)>>>,
+    random: Random,
     device: Device,
-}
-
-/// Parameters that may be gone.
-pub(crate) struct WeakParameters {
-    store: Weak<Mutex<Store>>,
-    device: Device,
-}
-
-impl WeakParameters {
-    pub(crate) fn upgrade(&self) -> Option<Parameters> {
-        Some(Parameters { store: self.store.upgrade()?, device: self.device.clone() })
-    }
-}
-
-struct Store {
-    variables: Vec<(String, Var)>,
-    stream: Stream,
 }
 
 impl Parameters {
-    /// An empty set whose initial values come from `stream` and live on `device`.
-    pub fn new(stream: Stream, device: &Device) -> Self {
-        let store = Arc::new(Mutex::new(Store { variables: Vec::new(), stream }));
-        let parameters = Self { store, device: device.clone() };
-        session::register_parameters(&parameters);
-        parameters
+    /// An empty set on `device`, whose initial values follow from the seed of `random` and each parameter's name.
+    pub fn new(random: &Random, device: &Device) -> Self {
+        Self { variables: Arc::default(), random: random.clone(), device: device.clone() }
     }
 
     /// Where layers take their parameters from, in `f32`.
-    pub fn builder(&self) -> VarBuilder<'static> {
-        VarBuilder::from_backend(Box::new(self.clone()), DType::F32, self.device.clone())
+    pub fn builder(&self) -> VarBuilder {
+        let store: Box<dyn SimpleBackend> = Box::new(self.clone());
+        let inner = candle_nn::VarBuilder::from_backend(store, DType::F32, self.device.clone());
+        VarBuilder::new(inner, self.random.clone())
     }
 
     /// All parameters and buffers (such as the running statistics of batch normalisation) with their names, in the order
     /// of creation: what a checkpoint holds.
     pub fn named(&self) -> Vec<(String, Var)> {
-        self.lock().variables.clone()
+        self.lock().clone()
     }
 
-    /// The parameters that training changes, buffers left out, in the order of creation.
+    /// The parameters that training changes, buffers left out, with their names, in the order of creation.
+    pub fn trained(&self) -> Vec<(String, Var)> {
+        self.named().into_iter().filter(|(name, _)| !is_buffer(name)).collect()
+    }
+
+    /// The same without their names.
     pub fn variables(&self) -> Vec<Var> {
-        self.trained(Var::clone).collect()
+        self.trained().into_iter().map(|(_, variable)| variable).collect()
     }
 
     /// How many numbers the trained parameters hold.
     pub fn count(&self) -> usize {
-        self.trained(|variable| variable.elem_count()).sum()
+        self.trained().iter().map(|(_, variable)| variable.elem_count()).sum()
+    }
+
+    /// What the parameters' initial values and the layers' random streams follow from.
+    pub fn random(&self) -> &Random {
+        &self.random
     }
 
     /// Where the parameters live.
@@ -86,7 +78,7 @@ impl Parameters {
 
     /// The parameter or buffer of a full name, such as `output.weight`.
     pub fn get(&self, name: &str) -> Option<Var> {
-        self.lock().variables.iter().find(|(known, _)| known == name).map(|(_, variable)| variable.clone())
+        self.lock().iter().find(|(known, _)| known == name).map(|(_, variable)| variable.clone())
     }
 
     /// Draws new values, in place, for each parameter for whose name and shape `init` returns a distribution, in the
@@ -95,9 +87,9 @@ impl Parameters {
     /// ```
     /// use candle_core::Device;
     /// use d2l::nn::{Linear, Parameters, init};
-    /// use d2l::random::{Purpose, Random};
+    /// use d2l::random::Random;
     ///
-    /// let parameters = Parameters::new(Random::new(7).fork(Purpose::Initialization), &Device::Cpu);
+    /// let parameters = Parameters::new(&Random::new(7), &Device::Cpu);
     /// let layer = Linear::new(4, 3, &parameters.builder())?;
     /// parameters.initialize(|name, shape| {
     ///     Ok(Some(if name.ends_with("weight") { init::xavier_uniform(shape)? } else { init::constant(0.0) }))
@@ -111,59 +103,54 @@ impl Parameters {
     #[doc(alias = "apply")]
     #[doc(alias = "init_weights")]
     pub fn initialize(&self, mut init: impl FnMut(&str, &Shape) -> Result<Option<Init>>) -> Result<()> {
-        let trained = self.named().into_iter().filter(|(name, _)| !is_buffer(name));
-        let chosen = trained.map(|(name, variable)| Ok((init(&name, variable.shape())?, variable)));
+        let chosen =
+            self.trained().into_iter().map(|(name, variable)| Ok((init(&name, variable.shape())?, name, variable)));
+        let chosen = chosen.map(|entry| entry.map(|(init, name, variable)| (name, init, variable)));
         let chosen = chosen.collect::<Result<Vec<_>>>()?;
-        let stream = &mut self.lock().stream;
-        for (init, variable) in chosen {
+        for (name, init, variable) in chosen {
             if let Some(init) = init {
-                variable.set(&random::initial(stream, init, variable.shape(), variable.dtype(), variable.device())?)?;
+                variable.set(&self.initial(&name, init, variable.shape(), variable.dtype(), variable.device())?)?;
             }
         }
         Ok(())
     }
 
-    /// A handle that does not keep the parameters alive.
-    pub(crate) fn downgrade(&self) -> WeakParameters {
-        WeakParameters { store: Arc::downgrade(&self.store), device: self.device.clone() }
+    /// The initial values of a parameter.
+    fn initial(&self, name: &str, init: Init, shape: &Shape, dtype: DType, device: &Device) -> Result<Tensor> {
+        let mut stream = self.random.stream(Purpose::Initialization, name);
+        random::initial(&mut stream, init, shape, dtype, device)
     }
 
-    fn trained<R>(&self, each: impl Fn(&Var) -> R) -> impl Iterator<Item = R> {
-        let store = self.lock();
-        let trained = store.variables.iter().filter(|(name, _)| !is_buffer(name));
-        trained.map(|(_, variable)| each(variable)).collect::<Vec<_>>().into_iter()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Store> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(String, Var)>> {
         // A panic elsewhere leaves the list whole: entries are only ever appended.
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+        self.variables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl SimpleBackend for Parameters {
     fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> Result<Tensor> {
-        let store = &mut *self.lock();
-        if let Some((_, variable)) = store.variables.iter().find(|(known, _)| known == name) {
+        let variables = &mut *self.lock();
+        if let Some((_, variable)) = variables.iter().find(|(known, _)| known == name) {
             if variable.shape() != &shape {
                 bail!("parameter {name} has shape {:?}, a layer asks for {shape:?}", variable.shape());
             }
             return Ok(variable.as_tensor().clone());
         }
-        let values = random::initial(&mut store.stream, init, &shape, dtype, device)?;
+        let values = self.initial(name, init, &shape, dtype, device)?;
         let variable = Var::from_tensor(&values)?;
-        store.variables.push((name.to_string(), variable.clone()));
+        variables.push((name.to_string(), variable.clone()));
         Ok(variable.as_tensor().clone())
     }
 
     fn get_unchecked(&self, name: &str, _dtype: DType, _device: &Device) -> Result<Tensor> {
-        match self.lock().variables.iter().find(|(known, _)| known == name) {
+        match self.lock().iter().find(|(known, _)| known == name) {
             Some((_, variable)) => Ok(variable.as_tensor().clone()),
             None => bail!("no parameter {name}: a new one needs a shape"),
         }
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        self.lock().variables.iter().any(|(known, _)| known == name)
+        self.lock().iter().any(|(known, _)| known == name)
     }
 }
 
@@ -172,12 +159,11 @@ mod tests {
     use super::*;
     use crate::nn::BatchNorm;
     use crate::ops::BatchNormConfig;
-    use crate::random::{Purpose, Random};
 
     const RANDOM: Init = candle_nn::init::DEFAULT_KAIMING_NORMAL;
 
     fn parameters(seed: u64) -> Parameters {
-        Parameters::new(Random::new(seed).fork(Purpose::Initialization), &Device::Cpu)
+        Parameters::new(&Random::new(seed), &Device::Cpu)
     }
 
     #[test]
@@ -185,6 +171,18 @@ mod tests {
         let draw = |seed| parameters(seed).builder().get_with_hints((3, 2), "w", RANDOM)?.to_vec2::<f32>();
         assert_eq!(draw(1)?, draw(1)?);
         assert_ne!(draw(1)?, draw(2)?);
+        Ok(())
+    }
+
+    #[test]
+    fn initial_values_do_not_hang_on_the_order_of_layers() -> Result<()> {
+        let (one, two) = (parameters(1), parameters(1));
+        let draw = |parameters: &Parameters, name| {
+            parameters.builder().pp(name).get_with_hints((3, 2), "w", RANDOM)?.to_vec2::<f32>()
+        };
+        let (a, b) = (draw(&one, "a")?, draw(&one, "b")?);
+        assert_eq!((draw(&two, "b")?, draw(&two, "a")?), (b.clone(), a.clone()));
+        assert_ne!(a, b);
         Ok(())
     }
 

@@ -1,9 +1,12 @@
 //! Recurrent layers with the options and parameter names of `PyTorch`'s: several layers, both directions, dropout
 //! between layers, sequences of different lengths.
 
-use candle_core::{Result, Tensor, bail};
-use candle_nn::{Init, VarBuilder};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use candle_core::{Result, Tensor, bail};
+use candle_nn::Init;
+
+use super::VarBuilder;
 use crate::ops::{RecurrentWeights, RnnActivation, Steps, dropout, gru, lstm, rnn};
 use crate::random::Stream;
 
@@ -43,6 +46,8 @@ struct Stack {
     hidden: usize,
     /// For each layer, forward and then reverse.
     parameters: Vec<Vec<Parameters>>,
+    /// For dropout between layers; shared by clones, as the parameters are.
+    stream: Arc<Mutex<Stream>>,
 }
 
 impl Stack {
@@ -75,7 +80,8 @@ impl Stack {
             };
             directions.iter().map(direction).collect()
         };
-        Ok(Self { name, config, hidden, parameters: (0..config.layers).map(layer).collect::<Result<_>>()? })
+        let parameters = (0..config.layers).map(layer).collect::<Result<_>>()?;
+        Ok(Self { name, config, hidden, parameters, stream: Arc::new(Mutex::new(vb.stream())) })
     }
 
     /// Runs `operation` for every layer and direction. `states` holds the initial states, if any, each of
@@ -85,7 +91,7 @@ impl Stack {
         x: &Tensor,
         states: &[&Tensor],
         lengths: Option<&Tensor>,
-        mut training: Option<&mut Stream>,
+        train: bool,
         operation: impl Fn(&Tensor, &RecurrentWeights, &[Tensor], Steps) -> Result<(Tensor, Vec<Tensor>)>,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let Self { name, config, .. } = self;
@@ -101,8 +107,10 @@ impl Stack {
         }
         let mut finals = Vec::new(); // for each layer and direction, the operation's states
         for (layer, parameters) in self.parameters.iter().enumerate() {
-            if let (true, Some(rng)) = (layer > 0 && config.dropout > 0.0, training.as_deref_mut()) {
-                x = dropout(&x, config.dropout, rng)?;
+            if train && layer > 0 && config.dropout > 0.0 {
+                // A thread that panicked while drawing leaves a stream that is still a stream.
+                let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+                x = dropout(&x, config.dropout, &mut stream)?;
             }
             let mut outputs = Vec::with_capacity(directions);
             for (direction, Parameters { w_ih, w_hh, b_ih, b_hh }) in parameters.iter().enumerate() {
@@ -167,21 +175,21 @@ impl Rnn {
     /// Runs over `x` of `(steps, batch, inputs)` from the state `h0`, zero by default, of
     /// `(layers · directions, batch, hidden)`.
     ///
-    /// `lengths` of `(batch)` gives each sequence's number of steps where they differ. Dropout applies where a random
-    /// stream is given for `training`. Returns the last layer's outputs, `(steps, batch, directions · hidden)`, and
-    /// every layer's final state in the form of `h0`.
+    /// `lengths` of `(batch)` gives each sequence's number of steps where they differ. With `train`, dropout applies between
+    /// layers. Returns the last layer's outputs, `(steps, batch, directions · hidden)`, and every layer's final state in
+    /// the form of `h0`.
     ///
     /// # Errors
     /// Where the sizes do not fit together; the message names the argument.
-    pub fn forward(
+    pub fn forward_t(
         &self,
         x: &Tensor,
         h0: Option<&Tensor>,
         lengths: Option<&Tensor>,
-        training: Option<&mut Stream>,
+        train: bool,
     ) -> Result<(Tensor, Tensor)> {
         let (outputs, mut states) =
-            self.stack.forward(x, h0.as_slice(), lengths, training, |x, weights, state, steps| {
+            self.stack.forward(x, h0.as_slice(), lengths, train, |x, weights, state, steps| {
                 let (outputs, h) = rnn(x, weights, state.first(), self.activation, steps)?;
                 Ok((outputs, vec![h]))
             })?;
@@ -199,19 +207,19 @@ impl Gru {
         Ok(Self { stack: Stack::new("Gru", 3, (inputs, hidden), config, vb)? })
     }
 
-    /// Runs over `x`, as [`Rnn::forward`] does.
+    /// Runs over `x`, as [`Rnn::forward_t`] does.
     ///
     /// # Errors
     /// Where the sizes do not fit together; the message names the argument.
-    pub fn forward(
+    pub fn forward_t(
         &self,
         x: &Tensor,
         h0: Option<&Tensor>,
         lengths: Option<&Tensor>,
-        training: Option<&mut Stream>,
+        train: bool,
     ) -> Result<(Tensor, Tensor)> {
         let (outputs, mut states) =
-            self.stack.forward(x, h0.as_slice(), lengths, training, |x, weights, state, steps| {
+            self.stack.forward(x, h0.as_slice(), lengths, train, |x, weights, state, steps| {
                 let (outputs, h) = gru(x, weights, state.first(), steps)?;
                 Ok((outputs, vec![h]))
             })?;
@@ -229,19 +237,19 @@ impl Lstm {
         Ok(Self { stack: Stack::new("Lstm", 4, (inputs, hidden), config, vb)? })
     }
 
-    /// Runs over `x`, as [`Rnn::forward`] does, with the hidden states and memory cells `(h0, c0)` for a state.
+    /// Runs over `x`, as [`Rnn::forward_t`] does, with the hidden states and memory cells `(h0, c0)` for a state.
     ///
     /// # Errors
     /// Where the sizes do not fit together; the message names the argument.
-    pub fn forward(
+    pub fn forward_t(
         &self,
         x: &Tensor,
         state: Option<(&Tensor, &Tensor)>,
         lengths: Option<&Tensor>,
-        training: Option<&mut Stream>,
+        train: bool,
     ) -> Result<(Tensor, (Tensor, Tensor))> {
         let states = state.map_or_else(Vec::new, |(h, c)| vec![h, c]);
-        let (outputs, mut states) = self.stack.forward(x, &states, lengths, training, |x, weights, state, steps| {
+        let (outputs, mut states) = self.stack.forward(x, &states, lengths, train, |x, weights, state, steps| {
             let state = if let [h, c] = state { Some((h, c)) } else { None };
             let (outputs, (h, c)) = lstm(x, weights, state, steps)?;
             Ok((outputs, vec![h, c]))

@@ -1,37 +1,46 @@
 //! Layers in a row.
 
-use std::any::{Any, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::fmt;
 
 use candle_core::{Device, Result, Shape, Tensor, bail};
 use candle_nn::ModuleT;
 
 use super::summary::{Summary, short_name};
+use super::{BatchNorm, VarBuilder};
 
-/// Layers that are applied one after the other (sections 3.3 and 5.1), each under a name: its place, if not given.
+/// Layers that are applied one after the other (sections 3.3 and 5.1), each under a name: its place, if not given. A
+/// batch normalization and the ReLU after it are computed in one pass.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
 /// use d2l::nn::{Flatten, Linear, ModuleT, Parameters, Sequential};
-/// use d2l::random::{Purpose, Random};
+/// use d2l::random::Random;
 ///
-/// let parameters = Parameters::new(Random::new(7).fork(Purpose::Initialization), &Device::Cpu);
-/// let net = Sequential::new().add(Flatten).add(Linear::new(6, 4, &parameters.builder())?);
+/// let parameters = Parameters::new(&Random::new(7), &Device::Cpu);
+/// let net = Sequential::with_parameters(&parameters.builder())
+///     .add(Flatten)
+///     .layer("output", |vb| Linear::new(6, 4, vb))?;
 /// let x = Tensor::zeros((5, 2, 3), DType::F32, &Device::Cpu)?;
 /// assert_eq!(net.forward_t(&x, false)?.dims(), [5, 4]);
-/// assert_eq!(net.layer::<Linear>(1)?.weight().dims(), [4, 6]);
+/// assert_eq!(net.get::<Linear>("output")?.weight().dims(), [4, 6]);
+/// assert_eq!(parameters.named()[0].0, "output.weight");
 /// println!("{}", net.summary((5, 2, 3), &Device::Cpu)?);
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 #[derive(Default)]
 pub struct Sequential {
     layers: Vec<Named>,
+    /// What layers with parameters are built from.
+    builder: Option<VarBuilder>,
 }
 
 pub(super) struct Named {
     pub(super) name: String,
     pub(super) kind: String,
     pub(super) layer: Box<dyn Layer>,
+    /// Whether the layer is `d2l::ops::relu` itself.
+    relu: bool,
 }
 
 /// A layer that knows its own type again.
@@ -60,6 +69,14 @@ impl Named {
     }
 }
 
+/// Whether a layer is the function [`relu`](crate::ops::relu): each function has a type of its own.
+fn is_relu<L: 'static>(_: &L) -> bool {
+    fn type_of<F: 'static>(_: F) -> TypeId {
+        TypeId::of::<F>()
+    }
+    TypeId::of::<L>() == type_of(crate::ops::relu)
+}
+
 /// What finds a layer of a [`Sequential`]: its place, from 0, or its name.
 pub trait Position: fmt::Debug {
     /// The place of the layer in a list of names.
@@ -84,6 +101,29 @@ impl Sequential {
         Self::default()
     }
 
+    /// No layers yet; those that [`Sequential::layer`] appends take their parameters from `vb`.
+    pub fn with_parameters(vb: &VarBuilder) -> Self {
+        Self { layers: Vec::new(), builder: Some(vb.clone()) }
+    }
+
+    /// Appends a layer that `build` makes from the parameters that stand under `name`, which is also the layer's name.
+    ///
+    /// # Errors
+    /// What `build` gives; where this began with [`Sequential::new`] and so has no parameters to give.
+    #[doc(alias = "add_module")]
+    pub fn layer<L: ModuleT + 'static>(
+        self,
+        name: impl Into<String>,
+        build: impl FnOnce(&VarBuilder) -> Result<L>,
+    ) -> Result<Self> {
+        let name = name.into();
+        let Some(vb) = &self.builder else {
+            bail!("layer {name}: begin with Sequential::with_parameters, so that there are parameters to give");
+        };
+        let layer = build(&vb.pp(&name))?;
+        Ok(self.add_named(name, layer))
+    }
+
     /// Appends a layer, or a closure from a tensor to a tensor.
     #[allow(clippy::should_implement_trait)] // a builder's step; nothing is summed
     pub fn add(self, layer: impl ModuleT + 'static) -> Self {
@@ -91,10 +131,11 @@ impl Sequential {
         self.add_named(place, layer)
     }
 
-    /// Appends a layer under a name.
-    #[doc(alias = "add_module")]
+    /// Appends a layer without parameters, or a closure, under a name.
     pub fn add_named<L: ModuleT + 'static>(mut self, name: impl Into<String>, layer: L) -> Self {
-        self.layers.push(Named { name: name.into(), kind: short_name(type_name::<L>()), layer: Box::new(layer) });
+        let kind = short_name(type_name::<L>());
+        let relu = is_relu(&layer);
+        self.layers.push(Named { name: name.into(), kind, layer: Box::new(layer), relu });
         self
     }
 
@@ -114,12 +155,12 @@ impl Sequential {
         self.layers.iter().map(|named| (named.name.as_str(), &*named.layer as &dyn ModuleT))
     }
 
-    /// The layer at a place or of a name, as what it is: `net.layer::<Linear>(2)?.weight()`.
+    /// The layer at a place or of a name, as what it is: `net.get::<Linear>(2)?.weight()`.
     ///
     /// # Errors
     /// Where there is no such layer, or it is of another type.
     #[allow(clippy::needless_pass_by_value)] // a place or a name, as they are written
-    pub fn layer<L: ModuleT + 'static>(&self, at: impl Position) -> Result<&L> {
+    pub fn get<L: ModuleT + 'static>(&self, at: impl Position) -> Result<&L> {
         let names: Vec<&str> = self.layers.iter().map(|named| named.name.as_str()).collect();
         let Some(named) = at.find(&names).and_then(|index| self.layers.get(index)) else {
             bail!("no layer {at:?}: the layers are {}", names.join(", "));
@@ -180,6 +221,17 @@ impl fmt::Debug for Sequential {
 
 impl ModuleT for Sequential {
     fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        self.layers.iter().try_fold(x.clone(), |x, layer| layer.forward(&x, train))
+        let (mut x, mut layers) = (x.clone(), self.layers.iter().peekable());
+        while let Some(layer) = layers.next() {
+            let norm = layer.layer.as_any().downcast_ref::<BatchNorm>();
+            x = match norm {
+                // In one pass over the data rather than in two.
+                Some(norm) if layers.next_if(|next| next.relu).is_some() => {
+                    layer.named(norm.forward_relu_t(&x, train))?
+                }
+                _ => layer.forward(&x, train)?,
+            };
+        }
+        Ok(x)
     }
 }

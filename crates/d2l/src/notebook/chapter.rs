@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command};
 
-use crate::train::Interrupted;
+use d2l_record::fingerprint;
 
-use super::fingerprint::fingerprint;
+use crate::train::TrainError;
+
 use super::{Hyperparameters, Notebook, Options, RunRecord, Scale};
 
 /// A chapter and its sections in book order.
@@ -147,11 +148,15 @@ impl Section {
         }
         match (self.run)(matches, &mut notebook) {
             // What there is by then is shown and kept.
-            Err(error) if error.downcast_ref::<Interrupted>().is_some() => {}
+            Err(error) if is_interruption(&error) => notebook.show_unfinished()?,
             outcome => outcome?,
         }
         notebook.finish()
     }
+}
+
+fn is_interruption(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<TrainError>().is_some_and(TrainError::is_interruption))
 }
 
 impl Chapter {

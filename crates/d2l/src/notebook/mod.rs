@@ -3,14 +3,14 @@
 //! [`Notebook::cell`] opens a cell; the code from there to the next cell is that cell's code on the section's page, and
 //! what is printed and drawn until then is its output.
 
+mod artifact;
 mod chapter;
 mod driver;
-mod fingerprint;
+mod hyperparameters;
 mod jupyter;
+mod ledger;
 mod options;
 mod progress;
-mod record;
-mod scale;
 mod table;
 mod training;
 
@@ -18,29 +18,30 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use candle_core::{Device, Shape, Tensor};
 
 use crate::checkpoint;
-use crate::data::fashion_mnist::FashionMnist;
+use crate::data::Source;
 use crate::data::hub::Hub;
-use crate::data::{FraEng, TimeMachine};
 use crate::nn::Parameters;
 use crate::plot::Figure;
 use crate::random::{self, Purpose, Random, Stream};
-use crate::train::{History, interrupted, session};
+use crate::train::{Checkpoints, Trainer, Unit, interrupted};
+use ledger::Ledger;
 
 pub use crate::ops::Allocator;
+pub use artifact::Provenance;
 #[doc(hidden)]
 pub use chapter::run_with;
 pub use chapter::{Chapter, Section};
+pub use d2l_record::{CellRecord, DataOrigin, FigureRecord, Metric, RunRecord, Scale, TrainingRecord};
 pub use driver::{Invocation, exit_code, threads};
-pub use options::{DeviceChoice, Options, finite, non_negative, positive, probability};
+pub use hyperparameters::Hyperparameters;
+pub use options::{DeviceChoice, Options, at_least, count, finite, non_negative, positive, probability, within};
 pub use progress::{TrainingProgress, downloads};
-pub use record::{CellRecord, DataOrigin, FigureRecord, Metric, RunRecord};
-pub use scale::{Hyperparameters, Scale};
 pub use table::Table;
 
 /// A section's run: prints, draws, keeps results and random streams, and writes the record of it all.
@@ -48,16 +49,16 @@ pub struct Notebook {
     record: RunRecord,
     device: Device,
     random: Random,
+    /// For draws that nothing owns, such as synthetic data.
+    sampling: Stream,
     folder: PathBuf,
     started: Instant,
-    /// Tokens trained on, and the time that took.
-    trained: (usize, Duration),
     quiet: bool,
     progress: bool,
-    /// Where checkpoints go, for the hint on how to go on.
-    checkpoint: Option<PathBuf>,
-    /// Closed with the notebook.
-    _session: Option<session::Open>,
+    /// Where trainings are kept, if anywhere.
+    checkpoints: Option<Checkpoints>,
+    /// The trainings so far.
+    ledger: Ledger,
     /// Whether figures also go to standard output, in the form that a Jupyter kernel for Rust shows.
     inline_figures: bool,
 }
@@ -72,13 +73,16 @@ impl Notebook {
         // More than a run's figures and results take: better refused now than after a training.
         checkpoint::try_room(&folder, 1 << 20)
             .with_context(|| format!("--out: the folder {} cannot be written; choose another", folder.display()))?;
-        let session = options.checkpoint.as_deref().map(|checkpoints| {
-            session::open(checkpoints, &format!("{}-{}", chapter.name, section.name()), options.resume)
-        });
-        let session = session.transpose()?;
-        session::identify("--seed", &options.seed);
-        session::identify("--scale", &scale.name());
-        session::identify("source", &section.fingerprint());
+        let program = format!("{}-{}", chapter.name, section.name());
+        let checkpoints =
+            options.checkpoint.as_deref().map(|folder| Checkpoints::new(folder, &program, options.resume));
+        let mut checkpoints = checkpoints.transpose()?;
+        if let Some(checkpoints) = &mut checkpoints {
+            checkpoints.identify("--seed", &options.seed);
+            checkpoints.identify("--scale", &scale.name());
+            checkpoints.identify("source", &section.fingerprint());
+        }
+        let random = Random::new(options.seed);
         Ok(Self {
             record: RunRecord {
                 chapter: chapter.name.to_string(),
@@ -98,16 +102,21 @@ impl Notebook {
                 fingerprint: section.fingerprint(),
                 interrupted: false,
                 cells: Vec::new(),
+                trainings: BTreeMap::new(),
+                seeds: Vec::new(),
+                median: BTreeMap::new(),
+                flags: Vec::new(),
+                fingerprints: BTreeMap::new(),
             },
             device: options.device.open()?,
-            random: Random::new(options.seed),
+            sampling: random.stream(Purpose::Sampling, "draws"),
+            random,
             folder,
             started: Instant::now(),
-            trained: (0, Duration::ZERO),
             quiet: options.quiet,
             progress: !options.no_progress && !options.quiet,
-            checkpoint: options.checkpoint.clone(),
-            _session: session,
+            checkpoints,
+            ledger: Ledger::default(),
             inline_figures: false,
         })
     }
@@ -183,18 +192,19 @@ impl Notebook {
     /// Keeps a result by its name: a number, or one for each epoch.
     ///
     /// # Errors
-    /// Where the name was given a result before.
+    /// Where the name was given a result before; where a number is not finite, which is no result.
     pub fn metric(&mut self, name: &str, value: impl Into<Metric>) -> Result<()> {
-        let before = self.record.metrics.insert(name.to_string(), value.into());
+        let value = value.into();
+        let numbers = match &value {
+            Metric::Value(number) => std::slice::from_ref(number),
+            Metric::ByEpoch(numbers) => numbers,
+        };
+        if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
+            anyhow::bail!("the result {name} is {number}, not a number: what it was computed from has diverged");
+        }
+        let before = self.record.metrics.insert(name.to_string(), value);
         anyhow::ensure!(before.is_none(), "the metric {name} was given twice");
         Ok(())
-    }
-
-    /// Keeps how fast tokens were trained on: over several trainings, all their tokens by all their time.
-    pub fn trained_tokens(&mut self, history: &History) {
-        self.trained.0 += history.epochs.iter().map(|epoch| epoch.examples).sum::<usize>();
-        self.trained.1 += history.epochs.iter().map(|epoch| epoch.duration).sum::<Duration>();
-        self.record.tokens_per_second = Some(self.trained.0 as f64 / self.trained.1.as_secs_f64());
     }
 
     /// Where to compute.
@@ -212,19 +222,24 @@ impl Notebook {
         &self.folder
     }
 
-    /// The stream for synthetic data and draws.
-    pub fn sampling(&mut self) -> &mut Stream {
-        self.random.sampling()
+    /// All random streams of this run's seed.
+    pub fn random(&self) -> &Random {
+        &self.random
     }
 
-    /// A new random stream, such as a loader's or a dropout layer's.
-    pub fn fork(&mut self, purpose: Purpose) -> Stream {
-        self.random.fork(purpose)
+    /// The random stream of a purpose and a name, such as a loader's order of examples.
+    pub fn stream(&self, purpose: Purpose, name: &str) -> Stream {
+        self.random.stream(purpose, name)
+    }
+
+    /// The stream for synthetic data and draws, which goes on from draw to draw.
+    pub fn sampling(&mut self) -> &mut Stream {
+        &mut self.sampling
     }
 
     /// An empty set of parameters with initial values from this run's seed.
-    pub fn parameters(&mut self) -> Parameters {
-        Parameters::new(self.random.fork(Purpose::Initialization), &self.device)
+    pub fn parameters(&self) -> Parameters {
+        Parameters::new(&self.random, &self.device)
     }
 
     /// Draws from the standard normal distribution.
@@ -232,7 +247,7 @@ impl Notebook {
     /// # Errors
     /// What the device gives.
     pub fn normal(&mut self, shape: impl Into<Shape>) -> candle_core::Result<Tensor> {
-        random::normal(self.random.sampling(), 0.0, 1.0, shape, &self.device)
+        random::normal(&mut self.sampling, 0.0, 1.0, shape, &self.device)
     }
 
     /// Draws uniformly from `[0, 1)`.
@@ -240,66 +255,41 @@ impl Notebook {
     /// # Errors
     /// What the device gives.
     pub fn uniform(&mut self, shape: impl Into<Shape>) -> candle_core::Result<Tensor> {
-        random::uniform(self.random.sampling(), 0.0, 1.0, shape, &self.device)
+        random::uniform(&mut self.sampling, 0.0, 1.0, shape, &self.device)
     }
 
-    /// What a training loop reports to: a progress bar, or a line an epoch.
-    pub fn progress(&self) -> TrainingProgress {
-        TrainingProgress::new(self.progress)
+    /// A training of this run: it shows its progress, stops at Ctrl-C, keeps checkpoints where `--checkpoint` says so and
+    /// goes on from them with `--resume`; how fast it was stands in `run.json`. It has to be told what it trains, see
+    /// [`Trainer::with`], and its name, see [`Trainer::named`], where a section has several.
+    pub fn trainer<'a>(&self, num_epochs: usize) -> Trainer<'a> {
+        self.equipped(Trainer::new(num_epochs))
     }
 
-    /// Fashion-MNIST, whole; the committed sample at smoke scale or, with a notice, where the whole set cannot be had.
-    ///
-    /// # Errors
-    /// Where files are damaged.
-    pub fn fashion_mnist(&mut self) -> Result<FashionMnist> {
-        let notice = "Fashion-MNIST could not be had, so this run uses the 6,000 training and 1,000 test images that come \
-                      with the repository, and its results are worse than the book's.";
-        self.full_or_sample(FashionMnist::fetch, FashionMnist::sample, notice)
+    /// [`Notebook::trainer`] for a training of so many steps.
+    pub fn step_trainer<'a>(&self, num_steps: usize) -> Trainer<'a> {
+        self.equipped(Trainer::steps(num_steps))
     }
 
-    /// The training and the test file of section 4.10: the reader's `own` where given, else the published ones; at smoke
-    /// scale or, with a notice, where those cannot be had, files of invented houses.
-    ///
-    /// # Errors
-    /// Where a setting of the hub in the environment means nothing.
-    pub fn house_prices(&mut self, own: Option<[PathBuf; 2]>) -> Result<[PathBuf; 2]> {
-        if let Some(files) = own {
-            self.record.data = DataOrigin::Full;
-            return Ok(files);
+    fn equipped<'a>(&self, trainer: Trainer<'a>) -> Trainer<'a> {
+        let progress = TrainingProgress::new(self.progress);
+        let trainer = trainer.random(&self.random).monitor(self.ledger.entry(progress));
+        match &self.checkpoints {
+            Some(checkpoints) => trainer.checkpoints(checkpoints.clone()),
+            None => trainer,
         }
-        let sample = |part| {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join(format!("../../data/samples/house_prices/kaggle_house_pred_{part}.csv"))
-        };
-        self.full_or_sample(
-            |hub| Ok([hub.fetch("kaggle_house_train")?, hub.fetch("kaggle_house_test")?]),
-            || Ok(["train", "test"].map(sample)),
-            "the house prices could not be had, so this run uses 240 training and 120 test houses that are invented: its \
-             results say nothing of real houses, and its submission.csv is not for Kaggle.",
-        )
     }
 
-    /// The Time Machine (section 8.2); the committed sample text at smoke scale or, with a notice, where the novel cannot
-    /// be had.
+    /// Loads a set; its sample at smoke scale or, with a notice, where the whole set cannot be had.
     ///
     /// # Errors
-    /// Where files are damaged.
-    pub fn time_machine(&mut self) -> Result<TimeMachine> {
-        let notice = "The Time Machine could not be had, so this run uses a story that comes with the repository, a tenth \
-                      as long, and its results are not the book's.";
-        self.full_or_sample(TimeMachine::fetch, TimeMachine::sample, notice)
+    /// Where the sample cannot be read; where a setting of the hub in the environment means nothing.
+    pub fn load<S: Source>(&mut self) -> Result<S> {
+        self.full_or_sample(|hub| Ok(S::fetch(hub)?), || Ok(S::sample()?), S::SAMPLE_NOTICE)
     }
 
-    /// Pairs of English and French sentences (section 9.5); the committed sample at smoke scale or, with a notice, where
-    /// the whole set cannot be had.
-    ///
-    /// # Errors
-    /// Where files are damaged.
-    pub fn fra_eng(&mut self) -> Result<FraEng> {
-        let notice = "the sentence pairs could not be had, so this run uses 442 pairs that come with the repository, and \
-                      its results are not the book's.";
-        self.full_or_sample(FraEng::fetch, FraEng::sample, notice)
+    /// Says that this run works on data of the reader's own.
+    pub fn uses_own_data(&mut self) {
+        self.record.data = DataOrigin::Full;
     }
 
     /// A set from the hub; its sample at smoke scale or, with a notice, where the set cannot be had.
@@ -349,8 +339,11 @@ impl Notebook {
 
     fn configured(&mut self, config: serde_json::Value) {
         // A run that goes on may go on for longer.
-        for (name, value) in config.as_object().into_iter().flatten().filter(|(name, _)| *name != "num_epochs") {
-            session::identify(&format!("--{}", name.replace('_', "-")), value);
+        let identifying = config.as_object().into_iter().flatten().filter(|(name, _)| *name != "num_epochs");
+        if let Some(checkpoints) = &mut self.checkpoints {
+            for (name, value) in identifying {
+                checkpoints.identify(&format!("--{}", name.replace('_', "-")), value);
+            }
         }
         self.record.config = config;
     }
@@ -362,6 +355,10 @@ impl Notebook {
     /// Prints the results and where the files are, and writes `output.txt` and `run.json`.
     fn finish(mut self) -> Result<RunRecord> {
         self.record.seconds = self.started.elapsed().as_secs_f64();
+        self.ledger.check_names()?;
+        self.record.examples_per_second = self.ledger.per_second(Unit::Examples);
+        self.record.tokens_per_second = self.ledger.per_second(Unit::Tokens);
+        self.record.trainings = self.ledger.trainings();
         if !self.record.metrics.is_empty() {
             let sample = self.record.data == DataOrigin::Sample;
             let mut table = Table::new(["result", if sample { "value (sample)" } else { "value" }]);
@@ -375,8 +372,10 @@ impl Notebook {
         }
         if interrupted() {
             self.record.interrupted = true;
-            let how = match &self.checkpoint {
-                Some(folder) => format!("go on with the same flags and --checkpoint {} --resume", folder.display()),
+            let how = match &self.checkpoints {
+                Some(checkpoints) => {
+                    format!("go on with the same flags and --checkpoint {} --resume", checkpoints.folder().display())
+                }
                 None => "with --checkpoint DIR a run can go on later".to_string(),
             };
             self.notice(&format!("Interrupted: these are the results so far; {how}."))?;
@@ -393,14 +392,8 @@ impl Notebook {
 
 /// Writes a file so that readers see the old or the new content, never a part.
 fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || -> Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(content)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("{} cannot be written; choose another folder with --out", path.display()))
+    checkpoint::replace(path, |part| part.write_all(content))
+        .with_context(|| format!("{} cannot be written; choose another folder with --out", path.display()))
 }
 
 /// A number with four digits that count.

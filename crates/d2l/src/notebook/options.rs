@@ -60,6 +60,36 @@ impl Default for Options {
     }
 }
 
+/// Parses a whole number of at least 1: for sizes and epochs, as `#[arg(value_parser = count)]`.
+///
+/// # Errors
+/// Where the text is no such number.
+pub fn count(text: &str) -> Result<usize, String> {
+    at_least::<1>(text)
+}
+
+/// Parses a whole number of at least `LEAST`, as `#[arg(value_parser = at_least::<2>)]`.
+///
+/// # Errors
+/// Where the text is no such number.
+pub fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
+    // Sizes beyond it overflow when they are multiplied, and no machine has such memory.
+    within::<LEAST, { u32::MAX as usize }>(text)
+}
+
+/// Parses a whole number from `LEAST` to `MOST`, as `#[arg(value_parser = within::<32, 512>)]`.
+///
+/// # Errors
+/// Where the text is no such number.
+pub fn within<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
+    let number: i128 = text.parse().map_err(|_| "not a whole number".to_string())?;
+    match usize::try_from(number) {
+        Ok(number) if (LEAST..=MOST).contains(&number) => Ok(number),
+        _ if number < LEAST as i128 => Err(format!("must be at least {LEAST}")),
+        _ => Err(format!("must be at most {MOST}")),
+    }
+}
+
 /// Parses a number above zero: for learning rates, as `#[arg(value_parser = positive)]`.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::console::tell;
 use crate::data::hub::Event;
-use crate::train::{EpochSummary, Monitor, Progress, interrupted};
+use crate::train::{EpochRecord, History, Monitor, Outline, Progress, interrupted};
 
 /// A bar where the output is a terminal, one plain line an epoch where it is not; all on standard error.
 pub struct TrainingProgress {
@@ -15,7 +15,6 @@ pub struct TrainingProgress {
     bar: Option<ProgressBar>,
     epochs: usize,
     unit: &'static str,
-    perplexity: bool,
 }
 
 /// The most epochs that get a line each; of more, every so many-th.
@@ -24,69 +23,65 @@ const LINES: usize = 50;
 impl TrainingProgress {
     /// Shows nothing where it is not enabled.
     pub(super) fn new(enabled: bool) -> Self {
-        Self { enabled, bar: None, epochs: 0, unit: "examples", perplexity: false }
-    }
-
-    /// Counts tokens, for nets whose examples are tokens.
-    pub fn tokens(mut self) -> Self {
-        self.unit = "tokens";
-        self
-    }
-
-    /// Shows the perplexity, the exponential of the loss, in its place (section 8.4).
-    pub fn perplexity(mut self) -> Self {
-        self.perplexity = true;
-        self
-    }
-
-    fn describe(&self, loss: f64, accuracy: Option<f64>) -> String {
-        let accuracy = accuracy.map(|accuracy| format!("  train acc {accuracy:.3}")).unwrap_or_default();
-        if self.perplexity {
-            format!("perplexity {:.2}{accuracy}", loss.exp())
-        } else {
-            format!("train loss {loss:.4}{accuracy}")
-        }
+        Self { enabled, bar: None, epochs: 0, unit: "examples" }
     }
 }
 
+/// The metrics in a line, `train_loss` as `train loss`. A perplexity stands for the loss that it is made of.
+fn describe(metrics: &[(String, f64)]) -> String {
+    let perplexity = metrics.iter().any(|(name, _)| name == "perplexity");
+    let shown = metrics.iter().filter(|(name, _)| !(perplexity && name == "train_loss"));
+    let shown: Vec<String> = shown.map(|(name, value)| format!("{} {value:.4}", title(name))).collect();
+    shown.join("  ")
+}
+
+/// A metric's name in words.
+pub(super) fn title(metric: &str) -> String {
+    metric.replace('_', " ")
+}
+
 impl Monitor for TrainingProgress {
-    fn start(&mut self, epochs: usize, batches: usize) {
-        self.epochs = epochs;
+    fn start(&mut self, outline: &Outline) {
+        (self.epochs, self.unit) = (outline.epochs, outline.unit.name());
         if self.enabled && std::io::stderr().is_terminal() {
-            let bar = ProgressBar::new((epochs * batches) as u64);
+            let bar = ProgressBar::new((outline.epochs * outline.steps) as u64);
             let style = ProgressStyle::with_template("{prefix} [{bar:30}] {percent:>3}%  {msg}  {eta} left");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
             self.bar = Some(bar);
         }
     }
 
-    fn batch(&mut self, progress: &Progress) {
+    fn resume(&mut self, history: &History) {
+        let done = history.epochs().len();
+        if let Some(bar) = &self.bar {
+            bar.set_position(bar.length().unwrap_or(0) * done as u64 / self.epochs.max(1) as u64);
+        }
+    }
+
+    fn step(&mut self, progress: &Progress<'_>) {
         let Some(bar) = &self.bar else { return };
         bar.inc(1);
         // Formatting at every step would cost a small net some of its speed.
         if bar.position() % 16 == 1 {
             bar.set_prefix(format!("epoch {}/{}", progress.epoch, self.epochs));
-            let shown = self.describe(progress.loss, progress.accuracy);
-            bar.set_message(format!("{shown}  {:.0} {}/s", progress.examples_per_second, self.unit));
+            bar.set_message(format!("{}  {:.0} {}/s", describe(progress.metrics), progress.per_second, self.unit));
         }
     }
 
-    fn epoch(&mut self, epoch: &EpochSummary) {
+    fn epoch(&mut self, epoch: &EpochRecord) {
         let shown = epoch.epoch.is_multiple_of(self.epochs.div_ceil(LINES).max(1));
         if !self.enabled || self.bar.is_some() || !shown {
             return;
         }
-        let test = epoch.test_accuracy.map(|accuracy| format!("  test acc {accuracy:.3}")).unwrap_or_default();
-        let shown = self.describe(epoch.train_loss, epoch.train_accuracy);
-        let (number, epochs, rate, unit) = (epoch.epoch, self.epochs, epoch.examples_per_second(), self.unit);
-        tell(format!("epoch {number}/{epochs}  {shown}{test}  {rate:.0} {unit}/s"));
+        let (number, epochs, rate, unit) = (epoch.epoch, self.epochs, epoch.per_second(), self.unit);
+        tell(format!("epoch {number}/{epochs}  {}  {rate:.0} {unit}/s", describe(&epoch.metrics)));
     }
 
     fn interrupted(&self) -> bool {
         interrupted()
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, _: bool) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

@@ -10,13 +10,13 @@ pub struct Table {
 
 impl Table {
     /// A table with these column titles.
-    pub fn new<const N: usize>(titles: [&str; N]) -> Self {
-        Self { rows: vec![titles.map(String::from).into()] }
+    pub fn new<T: Into<String>>(titles: impl IntoIterator<Item = T>) -> Self {
+        Self { rows: vec![titles.into_iter().map(Into::into).collect()] }
     }
 
     /// Adds a row.
-    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.into());
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
     }
 }
 

@@ -1,23 +1,25 @@
-//! What a trained classifier is shown by: curves, a table, predictions.
+//! What a training is shown by: curves, a table, predictions.
 
 use anyhow::Result;
 use candle_core::D;
 use candle_nn::ModuleT;
 
+use super::progress::title;
 use super::{Notebook, Table};
 use crate::data::Dataset;
 use crate::data::fashion_mnist::{ImageLoader, label_names};
 use crate::plot::{self, Chart, Image, ImageGrid};
-use crate::train::{Animator, History};
+use crate::train::{EpochRecord, History};
 
 impl Notebook {
-    /// Shows a training: a table of its epochs, its curves as the figure `name`, and a small plot on a terminal. Keeps
-    /// the metrics `train_loss`, `train_acc` and `test_acc` by epoch.
+    /// Shows a training: a table of its epochs, its curves as the figure `training-curve`, and a small plot on a
+    /// terminal. Keeps its metrics, such as `train_loss`, by epoch.
     ///
     /// # Errors
     /// Where the figure cannot be written or the metrics were given before.
-    pub fn training(&mut self, name: &str, history: &History) -> Result<()> {
-        self.show_training(name, "", history)
+    #[doc(alias = "Animator")]
+    pub fn training(&mut self, history: &History) -> Result<()> {
+        self.show_training("training-curve", "", history)
     }
 
     /// [`Notebook::training`] for one of several trainings of a section, such as `scratch`: the figure is
@@ -30,33 +32,62 @@ impl Notebook {
     }
 
     fn show_training(&mut self, name: &str, suffix: &str, history: &History) -> Result<()> {
-        let mut table = Table::new(["epoch", "train loss", "train acc", "test acc"]);
-        let last = history.epochs.len() as f64;
-        // The book's range, wider where a curve leaves it.
-        let shown = [history.train_loss(), history.train_accuracy(), history.test_accuracy()].concat();
-        let (low, high) = shown.iter().fold((0.3f64, 0.9f64), |(low, high), &y| (low.min(y), high.max(y)));
-        let chart = Chart::new().x_label("epoch").x_range(1.0..last.max(2.0)).y_range(low..high);
-        let mut animator = Animator::new(chart, ["train loss", "train acc", "test acc"]);
-        for epoch in &history.epochs {
-            let share = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
-            table.row([
-                epoch.epoch.to_string(),
-                format!("{:.4}", epoch.train_loss),
-                share(epoch.train_accuracy),
-                share(epoch.test_accuracy),
-            ]);
-            animator.add(epoch.epoch as f64, [Some(epoch.train_loss), epoch.train_accuracy, epoch.test_accuracy]);
+        let names: Vec<String> = COLUMNS_FIRST.iter().map(ToString::to_string).collect();
+        let mut names: Vec<String> =
+            names.into_iter().filter(|name| history.names().contains(&name.as_str())).collect();
+        for name in history.names() {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_string());
+            }
         }
-        self.say(table)?;
-        let chart = animator.chart();
+        self.say(epoch_table(&names, history.epochs()))?;
+        let last = history.epochs().len() as f64;
+        // The book's range, wider where a curve leaves it.
+        let shown: Vec<f64> = names.iter().flat_map(|name| history.metric(name)).collect();
+        let (low, high) = shown.iter().fold((0.3f64, 0.9f64), |(low, high), &y| (low.min(y), high.max(y)));
+        let mut chart = Chart::new().x_label("epoch").x_range(0.0..last.max(1.0)).y_range(low..high);
+        for name in &names {
+            // What the steps gave has points within epochs, as in the book; what is evaluated has one an epoch.
+            let (fine, coarse) = (history.fine_curve(name), history.curve(name));
+            let (xs, ys) = if fine.0.is_empty() { coarse } else { fine };
+            chart = chart.line(title(name), &xs, &ys);
+        }
         if self.on_terminal() {
             self.print(&plot::terminal(&chart)?)?;
         }
-        self.figure(name, "Training loss, training accuracy and test accuracy by epoch", chart)?;
-        self.metric(&format!("train_loss{suffix}"), history.train_loss())?;
-        self.metric(&format!("train_acc{suffix}"), history.train_accuracy())?;
-        self.metric(&format!("test_acc{suffix}"), history.test_accuracy())?;
-        self.record.examples_per_second = Some(history.examples_per_second());
+        let titles: Vec<String> = names.iter().map(|name| spoken(name)).collect();
+        self.figure(name, &format!("{} by epoch", listed(&titles)), chart)?;
+        for name in &names {
+            self.metric(&format!("{name}{suffix}"), history.metric(name))?;
+        }
+        Ok(())
+    }
+
+    /// Shows the epochs of a training that the reader broke off.
+    pub(super) fn show_unfinished(&mut self) -> Result<()> {
+        let Some(training) = self.ledger.unfinished().filter(|training| !training.epochs.is_empty()) else {
+            return Ok(());
+        };
+        let mut names: Vec<String> = Vec::new();
+        for (name, _) in training.epochs.iter().flat_map(|epoch| &epoch.metrics) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        self.say(epoch_table(&names, &training.epochs))?;
+        let curve = |name: &String| {
+            let points = training.epochs.iter().filter_map(|epoch| Some((epoch.epoch as f64, epoch.get(name)?)));
+            points.unzip::<f64, f64, Vec<f64>, Vec<f64>>()
+        };
+        let chart = names.iter().fold(Chart::new().x_label("epoch"), |chart, name| {
+            let (xs, ys) = curve(name);
+            chart.line(title(name), &xs, &ys)
+        });
+        self.figure("training-so-far", "The training up to where it was interrupted", chart)?;
+        for name in &names {
+            let values = training.epochs.iter().filter_map(|epoch| epoch.get(name)).collect();
+            self.record.metrics.entry(name.clone()).or_insert(super::Metric::ByEpoch(values));
+        }
         Ok(())
     }
 
@@ -77,4 +108,35 @@ impl Notebook {
         self.say(format!("{right} of {} predictions are right; true label above, predicted below", indices.len()))?;
         self.figure(name, "Test images with their true labels above the predicted ones", grid)
     }
+}
+
+/// The columns that come first in a table, and the curves, where there are such.
+const COLUMNS_FIRST: [&str; 3] = ["train_loss", "train_acc", "test_acc"];
+
+fn epoch_table(names: &[String], epochs: &[EpochRecord]) -> Table {
+    let mut table = Table::new(std::iter::once("epoch".to_string()).chain(names.iter().map(|name| title(name))));
+    for epoch in epochs {
+        let value = |name: &String| {
+            let digits = if name.ends_with("_acc") { 3 } else { 4 };
+            epoch.get(name).map_or_else(String::new, |value| format!("{value:.digits$}"))
+        };
+        table.row(std::iter::once(epoch.epoch.to_string()).chain(names.iter().map(value)));
+    }
+    table
+}
+
+/// A metric's name in full words, for those who cannot see a figure.
+fn spoken(metric: &str) -> String {
+    title(metric).replace("train", "training").replace("acc", "accuracy")
+}
+
+/// `Training loss, training accuracy and test accuracy`.
+fn listed(names: &[String]) -> String {
+    let text = match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    };
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

@@ -2,48 +2,44 @@
 //!
 //! `g ← g · min(1, θ / ‖g‖)`, with the norm taken over all parameters' gradients together.
 
-use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var, WithDType, bail};
 
 use crate::ops::kernel::{self, Float, for_float};
-use crate::ops::parallel;
-use crate::ops::row;
+use crate::ops::{Gradients, parallel, row};
 
 /// Scales the gradients of `parameters` so that their norm is at most `max_norm`; returns the norm before
 /// (section 8.5).
 ///
-/// Parameters without a gradient count as zero.
-///
 /// ```
 /// # use candle_core::{Device, Var};
+/// use d2l::ops::backward;
 /// use d2l::optim::clip_gradients;
 ///
 /// let x = Var::new(&[3f32, 4.0], &Device::Cpu)?;
-/// let mut grads = (x.sqr()? / 2.0)?.sum_all()?.backward()?; // the gradient is x itself, of norm 5
+/// let mut grads = backward(&(x.sqr()? / 2.0)?.sum_all()?)?; // the gradient is x itself, of norm 5
 /// assert_eq!(clip_gradients(&mut grads, &[x.clone()], 1.0)?, 5.0);
-/// let clipped = grads.get(x.as_tensor()).expect("x has a gradient").to_vec1::<f32>()?;
+/// let clipped = grads.get(&x)?.to_vec1::<f32>()?;
 /// assert!((clipped[0] - 0.6).abs() < 1e-6 && (clipped[1] - 0.8).abs() < 1e-6);
 /// # Ok::<(), candle_core::Error>(())
 /// ```
 ///
 /// # Errors
-/// Where `max_norm` is not positive.
+/// Where `max_norm` is not positive, or a parameter has no gradient.
 #[doc(alias = "grad_clipping")]
 #[doc(alias = "clip_grad_norm_")]
-pub fn clip_gradients(grads: &mut GradStore, parameters: &[Var], max_norm: f64) -> Result<f64> {
+pub fn clip_gradients(grads: &mut Gradients, parameters: &[Var], max_norm: f64) -> Result<f64> {
     if max_norm.is_nan() || max_norm <= 0.0 {
         bail!("clip_gradients: max_norm must be positive, got {max_norm}");
     }
     let mut sum = 0.0;
     for parameter in parameters {
-        sum += grads.get(parameter.as_tensor()).map_or(Ok(0.0), sum_of_squares)?;
+        sum += sum_of_squares(grads.get(parameter)?)?;
     }
     let norm = sum.sqrt();
     if norm > max_norm {
         for parameter in parameters {
-            if let Some(grad) = grads.remove(parameter.as_tensor()) {
-                grads.insert(parameter.as_tensor(), scaled(&grad, max_norm / norm)?);
-            }
+            let scaled = scaled(grads.get(parameter)?, max_norm / norm)?;
+            grads.set(parameter, scaled);
         }
     }
     Ok(norm)

@@ -1,52 +1,89 @@
 //! What all optimizers share: parameters with their state, and the walk over them at each step.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var, bail};
 
-use super::Optimizer;
+use super::{Optimizer, clip_gradients};
+use crate::nn::Parameters;
 use crate::ops::kernel::{self, Float, for_float};
-use crate::ops::parallel;
-use crate::random::locked;
-use crate::train::session::{self, Trained};
+use crate::ops::{Gradients, backward, parallel};
 
 /// Parameters that share their settings (section 4.5).
 #[derive(Debug, Clone)]
 pub struct ParameterGroup {
-    /// The variables to train.
-    pub parameters: Vec<Var>,
+    /// The variables to train, with their names.
+    pub parameters: Vec<(String, Var)>,
     /// The group's learning rate is the optimizer's times this; 1 by default.
     pub learning_rate_factor: f64,
     /// The group's weight decay; the optimizer's by default.
     pub weight_decay: Option<f64>,
 }
 
-impl From<Vec<Var>> for ParameterGroup {
-    fn from(parameters: Vec<Var>) -> Self {
+impl ParameterGroup {
+    /// Parameters with the optimizer's own settings.
+    pub fn new(parameters: Vec<(String, Var)>) -> Self {
         Self { parameters, learning_rate_factor: 1.0, weight_decay: None }
+    }
+
+    /// Multiplies the optimizer's learning rate for this group.
+    pub fn learning_rate_factor(mut self, factor: f64) -> Self {
+        self.learning_rate_factor = factor;
+        self
+    }
+
+    /// Sets the group's own weight decay.
+    pub fn weight_decay(mut self, weight_decay: f64) -> Self {
+        self.weight_decay = Some(weight_decay);
+        self
     }
 }
 
-/// What an optimizer is made from: variables, named variables, or groups of them.
+/// Variables without names are called by their places, from 0.
+impl From<Vec<Var>> for ParameterGroup {
+    fn from(variables: Vec<Var>) -> Self {
+        Self::new(variables.into_iter().enumerate().map(|(place, var)| (place.to_string(), var)).collect())
+    }
+}
+
+/// What an optimizer is made from: a model's parameters, variables, or groups of them.
 #[derive(Debug, Clone)]
 pub struct ParameterGroups(Vec<ParameterGroup>);
 
-impl From<Vec<Var>> for ParameterGroups {
-    fn from(parameters: Vec<Var>) -> Self {
-        Self(vec![parameters.into()])
+impl<T: Into<ParameterGroup>> From<T> for ParameterGroups {
+    fn from(group: T) -> Self {
+        Self(vec![group.into()])
     }
 }
 
-impl From<Vec<(String, Var)>> for ParameterGroups {
+impl<const N: usize> From<[&Var; N]> for ParameterGroup {
+    fn from(variables: [&Var; N]) -> Self {
+        variables.map(Var::clone).to_vec().into()
+    }
+}
+
+impl From<Vec<(String, Var)>> for ParameterGroup {
     fn from(parameters: Vec<(String, Var)>) -> Self {
-        parameters.into_iter().map(|(_, var)| var).collect::<Vec<_>>().into()
+        Self::new(parameters)
+    }
+}
+
+/// The parameters that are trained: buffers are left out.
+impl From<&Parameters> for ParameterGroup {
+    fn from(parameters: &Parameters) -> Self {
+        Self::new(parameters.trained())
     }
 }
 
 impl From<Vec<ParameterGroup>> for ParameterGroups {
     fn from(groups: Vec<ParameterGroup>) -> Self {
         Self(groups)
+    }
+}
+
+impl<const N: usize> From<[ParameterGroup; N]> for ParameterGroups {
+    fn from(groups: [ParameterGroup; N]) -> Self {
+        Self(groups.into())
     }
 }
 
@@ -86,6 +123,7 @@ pub(super) fn average(old: &Tensor, new: &Tensor, keep: f64) -> Result<Tensor> {
 
 #[derive(Debug)]
 struct Parameter<const N: usize> {
+    name: String,
     var: Var,
     learning_rate_factor: f64,
     weight_decay: Option<f64>,
@@ -94,21 +132,56 @@ struct Parameter<const N: usize> {
     state: Option<[Tensor; N]>,
 }
 
-/// What a checkpoint of a training keeps of an optimizer: its parameters, their running values, their counts of steps.
-impl<const N: usize> Trained for Mutex<Vec<Parameter<N>>> {
-    fn variables(&self) -> Vec<Var> {
-        locked(self).iter().map(|parameter| parameter.var.clone()).collect()
+/// What changes while an optimizer works.
+#[derive(Debug)]
+struct Progress<const N: usize> {
+    parameters: Vec<Parameter<N>>,
+    learning_rate: f64,
+}
+
+/// For one parameter the count of its steps and its running values, none before the first step.
+pub(crate) type ParameterState = (i32, Vec<Tensor>);
+
+/// What a checkpoint keeps of an optimizer, behind a handle that the trainer holds while the training's step works with
+/// the optimizer itself.
+pub(crate) trait State {
+    /// The parameters that the optimizer changes, by name.
+    fn parameters(&self) -> Vec<(String, Var)>;
+
+    /// The learning rate of the next step.
+    fn learning_rate(&self) -> f64;
+
+    /// The state of each parameter; the tensors change in place at the next step.
+    fn state(&self) -> Vec<ParameterState>;
+
+    /// Puts back what [`State::state`] and [`State::learning_rate`] gave.
+    fn restore(&self, learning_rate: f64, state: Vec<ParameterState>) -> Result<()>;
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each parameter is whole after its update, so a panic elsewhere leaves nothing half done that could be read.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<const N: usize> State for Mutex<Progress<N>> {
+    fn parameters(&self) -> Vec<(String, Var)> {
+        locked(self).parameters.iter().map(|parameter| (parameter.name.clone(), parameter.var.clone())).collect()
     }
 
-    fn state(&self) -> Vec<(i32, Vec<Tensor>)> {
+    fn learning_rate(&self) -> f64 {
+        locked(self).learning_rate
+    }
+
+    fn state(&self) -> Vec<ParameterState> {
         let state = |parameter: &Parameter<N>| {
             (parameter.steps, parameter.state.iter().flatten().cloned().collect::<Vec<Tensor>>())
         };
-        locked(self).iter().map(state).collect()
+        locked(self).parameters.iter().map(state).collect()
     }
 
-    fn restore(&self, state: Vec<(i32, Vec<Tensor>)>) -> Result<()> {
-        let mut parameters = locked(self);
+    fn restore(&self, learning_rate: f64, state: Vec<ParameterState>) -> Result<()> {
+        let mut progress = locked(self);
+        let parameters = &mut progress.parameters;
         if state.len() != parameters.len() {
             bail!("an optimizer of {} parameters cannot go on with the state of {}", parameters.len(), state.len());
         }
@@ -120,6 +193,7 @@ impl<const N: usize> Trained for Mutex<Vec<Parameter<N>>> {
                 Some(tensors.try_into().map_err(|_| candle_core::Error::Msg("another optimizer's state".into()))?)
             };
         }
+        progress.learning_rate = learning_rate;
         Ok(())
     }
 }
@@ -127,16 +201,16 @@ impl<const N: usize> Trained for Mutex<Vec<Parameter<N>>> {
 /// An optimizer that changes each parameter by a formula of its own gradient and `N` running values.
 #[derive(Debug)]
 pub struct Descent<R, const N: usize> {
-    /// Shared with the session of training that keeps it in checkpoints, if there is one.
-    parameters: Arc<Mutex<Vec<Parameter<N>>>>,
-    learning_rate: f64,
+    progress: Arc<Mutex<Progress<N>>>,
     weight_decay: f64,
+    max_norm: Option<f64>,
     pub(super) rule: R,
 }
 
 impl<R: Rule<N>, const N: usize> Descent<R, N> {
     pub(super) fn from_rule(groups: &ParameterGroups, learning_rate: f64, weight_decay: f64, rule: R) -> Self {
-        let parameter = |group: &ParameterGroup, var: &Var| Parameter {
+        let parameter = |group: &ParameterGroup, (name, var): &(String, Var)| Parameter {
+            name: name.clone(),
             var: var.clone(),
             learning_rate_factor: group.learning_rate_factor,
             weight_decay: group.weight_decay,
@@ -144,10 +218,9 @@ impl<R: Rule<N>, const N: usize> Descent<R, N> {
             state: None,
         };
         let parameters =
-            groups.0.iter().flat_map(|group| group.parameters.iter().map(|var| parameter(group, var))).collect();
-        let parameters = Arc::new(Mutex::new(parameters));
-        session::register_optimizer(&parameters);
-        Self { parameters, learning_rate, weight_decay, rule }
+            groups.0.iter().flat_map(|group| group.parameters.iter().map(|named| parameter(group, named))).collect();
+        let progress = Arc::new(Mutex::new(Progress { parameters, learning_rate }));
+        Self { progress, weight_decay, max_norm: None, rule }
     }
 
     /// Sets the weight decay of all groups that do not set their own.
@@ -157,9 +230,25 @@ impl<R: Rule<N>, const N: usize> Descent<R, N> {
         self
     }
 
-    fn check(&self) -> Result<()> {
+    /// Scales the gradients down before each step of [`Optimizer::minimize`] where their norm together is above
+    /// `max_norm` (section 8.5).
+    #[doc(alias = "grad_clipping")]
+    pub fn clip_norm(mut self, max_norm: f64) -> Self {
+        self.max_norm = Some(max_norm);
+        self
+    }
+
+    /// A handle on what changes while the optimizer works.
+    pub(crate) fn state(&self) -> Arc<dyn State>
+    where
+        R: 'static,
+    {
+        self.progress.clone()
+    }
+
+    fn check(&self, learning_rate: f64) -> Result<()> {
         let mut fault = self.rule.fault();
-        for (name, value) in [("learning_rate", self.learning_rate), ("weight_decay", self.weight_decay)] {
+        for (name, value) in [("learning_rate", learning_rate), ("weight_decay", self.weight_decay)] {
             if !(value.is_finite() && value >= 0.0) {
                 fault = Some(format!("{name} must be finite and not negative, got {value}"));
             }
@@ -169,24 +258,46 @@ impl<R: Rule<N>, const N: usize> Descent<R, N> {
             None => Ok(()),
         }
     }
+
+    /// The gradient of each parameter, in order.
+    fn gradients<'a>(parameters: &[Parameter<N>], grads: &'a Gradients) -> Result<Vec<&'a Tensor>> {
+        let gradient = |parameter: &Parameter<N>| {
+            let w = parameter.var.as_tensor();
+            let Some(grad) = grads.find(w) else {
+                bail!(
+                    "{}: the loss does not depend on parameter {} {:?}, which therefore has no gradient: look for a \
+                     layer that the model does not use or a detached tensor on the way, or give the optimizer only \
+                     what it is to train",
+                    R::NAME,
+                    parameter.name,
+                    w.dims()
+                );
+            };
+            if (grad.dims(), grad.dtype()) != (w.dims(), w.dtype()) {
+                let (have, want) = ((grad.dims(), grad.dtype()), (w.dims(), w.dtype()));
+                bail!("{}: parameter {} {want:?} has a gradient {have:?}", R::NAME, parameter.name);
+            }
+            Ok(grad)
+        };
+        parameters.iter().map(gradient).collect()
+    }
 }
 
 impl<R: Rule<N>, const N: usize> Optimizer for Descent<R, N> {
-    fn step(&mut self, grads: &GradStore) -> Result<()> {
-        self.check()?;
-        for parameter in locked(&self.parameters).iter_mut() {
-            let Some(grad) = grads.get(parameter.var.as_tensor()) else { continue };
-            let (w, have) = (parameter.var.as_tensor(), (grad.dims(), grad.dtype()));
-            if have != (w.dims(), w.dtype()) {
-                bail!("{}: a parameter {:?} of {:?} has a gradient {have:?}", R::NAME, w.dims(), w.dtype());
-            }
+    fn step(&mut self, grads: &Gradients) -> Result<()> {
+        let progress = &mut *locked(&self.progress);
+        self.check(progress.learning_rate)?;
+        // All of them first, so that an error leaves every parameter as it was.
+        let gradients = Self::gradients(&progress.parameters, grads)?;
+        for (parameter, grad) in progress.parameters.iter_mut().zip(gradients) {
+            let w = parameter.var.as_tensor();
             let state = match parameter.state.take() {
                 Some(state) => state,
                 None => zeros(w)?,
             };
             parameter.steps += 1;
             let step = Step {
-                learning_rate: self.learning_rate * parameter.learning_rate_factor,
+                learning_rate: progress.learning_rate * parameter.learning_rate_factor,
                 weight_decay: parameter.weight_decay.unwrap_or(self.weight_decay),
                 number: parameter.steps,
             };
@@ -202,12 +313,22 @@ impl<R: Rule<N>, const N: usize> Optimizer for Descent<R, N> {
         Ok(())
     }
 
+    fn minimize(&mut self, loss: &Tensor) -> Result<()> {
+        let mut grads = backward(loss)?;
+        if let Some(max_norm) = self.max_norm {
+            let variables: Vec<Var> =
+                locked(&self.progress).parameters.iter().map(|parameter| parameter.var.clone()).collect();
+            clip_gradients(&mut grads, &variables, max_norm)?;
+        }
+        self.step(&grads)
+    }
+
     fn learning_rate(&self) -> f64 {
-        self.learning_rate
+        locked(&self.progress).learning_rate
     }
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
+        locked(&self.progress).learning_rate = learning_rate;
     }
 }
 

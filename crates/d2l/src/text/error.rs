@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a text cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TextError {
     /// The file cannot be opened or read.
     #[error("{} cannot be read: {source}", path.display())]
@@ -37,6 +38,38 @@ pub enum TextError {
         line: usize,
         /// Its beginning.
         text: String,
+    },
+    /// Minibatches without a row or without a step.
+    #[error("a minibatch needs at least one row and one step")]
+    NoMinibatch,
+    /// A text that fills no minibatch.
+    #[error(
+        "{tokens} tokens are too few for {batch_size} rows of {num_steps} steps: at least {least} are needed; choose a \
+         smaller batch size or fewer steps"
+    )]
+    TooShort {
+        /// The text's tokens.
+        tokens: usize,
+        /// Rows of a minibatch.
+        batch_size: usize,
+        /// Steps of a row.
+        num_steps: usize,
+        /// How many tokens fill a minibatch wherever an epoch begins.
+        least: usize,
+    },
+    /// A file that is at fault, by its name.
+    #[error("{}: {source}", path.display())]
+    In {
+        /// The file.
+        path: PathBuf,
+        /// Its fault.
+        source: Box<TextError>,
+    },
+    /// A file without a letter that a model could learn.
+    #[error("{} has no letters of the Latin alphabet", path.display())]
+    NoLetters {
+        /// The file.
+        path: PathBuf,
     },
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
 use candle_core::{Device, Tensor};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
+use super::TextError;
+use crate::Result;
 use crate::random::Stream;
 
 /// How a long sequence is cut into minibatches.
@@ -32,7 +33,7 @@ pub fn random_batches<'a>(
     num_steps: usize,
     stream: &mut Stream,
     device: &'a Device,
-) -> impl Iterator<Item = candle_core::Result<SequenceBatch>> + use<'a> {
+) -> impl Iterator<Item = Result<SequenceBatch>> + use<'a> {
     let corpus = &corpus[stream.random_range(0..num_steps.max(1)).min(corpus.len())..];
     let subsequences = corpus.len().saturating_sub(1).checked_div(num_steps).unwrap_or(0);
     let mut starts: Vec<usize> = (0..subsequences).map(|index| index * num_steps).collect();
@@ -53,7 +54,7 @@ pub fn sequential_batches<'a>(
     num_steps: usize,
     stream: &mut Stream,
     device: &'a Device,
-) -> impl Iterator<Item = candle_core::Result<SequenceBatch>> + use<'a> {
+) -> impl Iterator<Item = Result<SequenceBatch>> + use<'a> {
     let corpus = &corpus[stream.random_range(0..=num_steps).min(corpus.len())..];
     let row = corpus.len().saturating_sub(1).checked_div(batch_size).unwrap_or(0);
     let batches = row.checked_div(num_steps).unwrap_or(0);
@@ -64,7 +65,7 @@ pub fn sequential_batches<'a>(
 }
 
 /// The subsequences at `starts`, and those one place further.
-fn cut(corpus: &[u32], starts: &[usize], num_steps: usize, device: &Device) -> candle_core::Result<SequenceBatch> {
+fn cut(corpus: &[u32], starts: &[usize], num_steps: usize, device: &Device) -> Result<SequenceBatch> {
     let rows = |shift: usize| {
         let ids: Vec<u32> =
             starts.iter().flat_map(|start| &corpus[start + shift..start + shift + num_steps]).copied().collect();
@@ -91,26 +92,31 @@ impl SequenceLoader {
     /// Where a size is zero, or the text is too short for one minibatch wherever an epoch begins.
     pub fn new(
         corpus: impl Into<Arc<[u32]>>,
-        (batch_size, num_steps): (usize, usize),
+        batch_size: usize,
+        num_steps: usize,
         sampling: Sampling,
         stream: Stream,
         device: &Device,
-    ) -> Result<Self> {
+    ) -> Result<Self, TextError> {
         let corpus = corpus.into();
-        ensure!(batch_size > 0 && num_steps > 0, "a minibatch needs at least one row and one step");
+        if batch_size == 0 || num_steps == 0 {
+            return Err(TextError::NoMinibatch);
+        }
         let least = batch_size.saturating_mul(num_steps).saturating_add(num_steps).saturating_add(1);
-        ensure!(
-            corpus.len() >= least,
-            "{} tokens are too few for {batch_size} rows of {num_steps} steps: at least {least} are needed; \
-             choose a smaller batch size or fewer steps",
-            corpus.len()
-        );
+        if corpus.len() < least {
+            return Err(TextError::TooShort { tokens: corpus.len(), batch_size, num_steps, least });
+        }
         Ok(Self { corpus, batch_size, num_steps, sampling, stream, device: device.clone() })
     }
 
     /// How the text is cut.
     pub fn sampling(&self) -> Sampling {
         self.sampling
+    }
+
+    /// Where the minibatches are.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// Rows and steps of a minibatch.
@@ -124,7 +130,7 @@ impl SequenceLoader {
     }
 
     /// Starts an epoch.
-    pub fn epoch(&mut self) -> impl Iterator<Item = candle_core::Result<SequenceBatch>> {
+    pub fn epoch(&mut self) -> impl Iterator<Item = Result<SequenceBatch>> {
         let Self { corpus, batch_size, num_steps, sampling, stream, device } = self;
         let batches: Box<dyn Iterator<Item = _>> = match sampling {
             Sampling::Random => Box::new(random_batches(corpus, *batch_size, *num_steps, stream, device)),
@@ -140,10 +146,10 @@ mod tests {
     use crate::random::{Purpose, Random};
 
     fn stream(seed: u64) -> Stream {
-        Random::new(seed).fork(Purpose::Sampling)
+        Random::new(seed).stream(Purpose::Sampling, "test")
     }
 
-    fn rows(batches: impl Iterator<Item = candle_core::Result<SequenceBatch>>) -> Result<Vec<(Vec<u32>, Vec<u32>)>> {
+    fn rows(batches: impl Iterator<Item = Result<SequenceBatch>>) -> Result<Vec<(Vec<u32>, Vec<u32>)>> {
         let mut all = Vec::new();
         for batch in batches {
             let (x, y) = batch?;
@@ -175,7 +181,7 @@ mod tests {
     fn sequential_rows_go_on_where_they_ended() -> Result<()> {
         let corpus: Vec<u32> = (0..100).collect();
         let batches = sequential_batches(&corpus, 3, 4, &mut stream(1), &Device::Cpu);
-        let batches = batches.map(|batch| batch?.0.to_vec2::<u32>()).collect::<candle_core::Result<Vec<_>>>()?;
+        let batches = batches.map(|batch| batch?.0.to_vec2::<u32>()).collect::<Result<Vec<_>>>()?;
         assert!(batches.len() >= 7);
         for pair in batches.windows(2) {
             for (before, after) in pair[0].iter().zip(&pair[1]) {
@@ -186,9 +192,10 @@ mod tests {
     }
 
     #[test]
-    fn a_loader_refuses_a_text_that_is_too_short() -> Result<()> {
-        let loader = |tokens: u32, shape| {
-            SequenceLoader::new((0..tokens).collect::<Vec<_>>(), shape, Sampling::Random, stream(1), &Device::Cpu)
+    fn a_loader_refuses_a_text_that_is_too_short() -> Result<(), Box<dyn std::error::Error>> {
+        let loader = |tokens: u32, (batch_size, num_steps)| {
+            let corpus: Vec<u32> = (0..tokens).collect();
+            SequenceLoader::new(corpus, batch_size, num_steps, Sampling::Random, stream(1), &Device::Cpu)
         };
         let message = loader(15, (2, 5)).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(message.contains("15 tokens are too few for 2 rows of 5 steps: at least 16"), "{message}");
@@ -196,7 +203,7 @@ mod tests {
         for seed in 0..50 {
             for sampling in [Sampling::Random, Sampling::Sequential] {
                 let corpus: Vec<u32> = (0..16).collect();
-                let mut loader = SequenceLoader::new(corpus, (2, 5), sampling, stream(seed), &Device::Cpu)?;
+                let mut loader = SequenceLoader::new(corpus, 2, 5, sampling, stream(seed), &Device::Cpu)?;
                 assert_eq!(loader.epoch().count(), 1, "{sampling:?}, seed {seed}");
             }
         }

@@ -1,11 +1,11 @@
 //! How many predictions are right.
 
-use anyhow::Result;
 use candle_core::{D, Tensor};
 use candle_nn::ModuleT;
 
 use super::Accumulator;
-use crate::data::{Dataset, Loader};
+use crate::Result;
+use crate::data::Batches;
 
 /// Counts the rows of `scores` `(batch, classes)` whose largest entry stands at the label, `labels` being `(batch)` of
 /// `u32` (section 3.6).
@@ -13,7 +13,7 @@ use crate::data::{Dataset, Loader};
 /// # Errors
 /// Where the shapes do not fit.
 #[doc(alias = "accuracy")]
-pub fn count_correct(scores: &Tensor, labels: &Tensor) -> candle_core::Result<f64> {
+pub fn count_correct(scores: &Tensor, labels: &Tensor) -> Result<f64> {
     let predictions = scores.argmax(D::Minus1)?; // (batch)
     let correct = predictions.eq(labels)?.to_dtype(candle_core::DType::F32)?;
     Ok(f64::from(correct.sum_all()?.to_scalar::<f32>()?))
@@ -23,11 +23,11 @@ pub fn count_correct(scores: &Tensor, labels: &Tensor) -> candle_core::Result<f6
 /// each batch on its device, so this is also what the book writes anew for GPUs in section 6.6.
 ///
 /// # Errors
-/// What the net or the loader gives.
+/// What the net or the batches give.
 #[doc(alias = "evaluate_accuracy_gpu")]
-pub fn evaluate_accuracy<D: Dataset>(net: &impl ModuleT, loader: &mut Loader<D>) -> Result<f64> {
+pub fn evaluate_accuracy(net: &impl ModuleT, batches: &mut impl Batches<Batch = (Tensor, Tensor)>) -> Result<f64> {
     let mut sums = Accumulator::<2>::new(); // correct predictions, predictions
-    for batch in loader.epoch() {
+    for batch in batches.epoch() {
         let (x, y) = batch?;
         sums.add([count_correct(&net.forward_t(&x, false)?.detach(), &y)?, y.elem_count() as f64]);
     }
@@ -42,7 +42,7 @@ mod tests {
     use crate::data::ArrayLoader;
 
     #[test]
-    fn rows_with_the_largest_score_at_the_label_count() -> Result<()> {
+    fn rows_with_the_largest_score_at_the_label_count() -> Result<(), Box<dyn std::error::Error>> {
         let scores = Tensor::new(&[[0.1f32, 0.3, 0.6], [0.3, 0.2, 0.5]], &Device::Cpu)?;
         let labels = Tensor::new(&[0u32, 2], &Device::Cpu)?;
         assert_eq!(count_correct(&scores, &labels)?, 1.0);

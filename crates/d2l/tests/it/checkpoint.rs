@@ -10,7 +10,7 @@ use candle_core::{DType, Device, Tensor};
 use d2l::checkpoint::{self, Checkpoint, CheckpointError, Differing, read_pytorch};
 use d2l::nn::{BatchNorm, Linear, ModuleT, Parameters, Sequential};
 use d2l::ops::BatchNormConfig;
-use d2l::random::{Purpose, Random};
+use d2l::random::Random;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -18,7 +18,7 @@ type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 /// A net with parameters and buffers; `PyTorch` names them alike.
 fn net(seed: u64, inputs: usize) -> candle_core::Result<(Parameters, Sequential)> {
-    let parameters = Parameters::new(Random::new(seed).fork(Purpose::Initialization), &Device::Cpu);
+    let parameters = Parameters::new(&Random::new(seed), &Device::Cpu);
     let vb = parameters.builder();
     let net = Sequential::new()
         .add(Linear::new(inputs, 3, &vb.pp("0"))?)

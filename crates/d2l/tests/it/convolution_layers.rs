@@ -1,10 +1,11 @@
 //! The layers on the convolutions, pools and batch normalisation: names, shapes, initial ranges, gradients.
 
 use candle_core::{D, DType, Device, Result, Tensor};
-use candle_nn::{Module, ModuleT, VarBuilder, VarMap};
+use candle_nn::VarMap;
 use d2l::nn::{
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GlobalAvgPool2d, MaxPool2d, is_buffer,
 };
+use d2l::nn::{Module, ModuleT, VarBuilder};
 use d2l::ops::{BatchNormConfig, Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig, Pool2dConfig};
 
 /// Names and shapes of a store's variables, in order.

@@ -3,10 +3,10 @@
 use candle_core::{Device, Result, Tensor};
 use d2l::nn::{BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, Init, Linear, Parameters, init};
 use d2l::ops::{BatchNormConfig, Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig};
-use d2l::random::{Purpose, Random};
+use d2l::random::Random;
 
 fn parameters(seed: u64) -> Parameters {
-    Parameters::new(Random::new(seed).fork(Purpose::Initialization), &Device::Cpu)
+    Parameters::new(&Random::new(seed), &Device::Cpu)
 }
 
 /// Mean, standard deviation and largest absolute value.

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use crate::support::{assert_close, rng, uniform};
 use candle_core::{D, DType, Device, Result, Tensor, Var};
-use candle_nn::{Module, ModuleT, VarBuilder, VarMap};
+use candle_nn::VarMap;
 use d2l::nn::{
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Dropout, Embedding, Flatten, LayerNorm,
     Linear, MaxPool2d, Sequential, is_buffer,
 };
+use d2l::nn::{Module, ModuleT, VarBuilder};
 use d2l::ops::{self, BatchNormConfig, Conv1dConfig, Conv2dConfig, ConvTranspose2dConfig, Pool2dConfig};
 
 /// The net of images of `scripts/reference/layers.py`.
@@ -115,14 +116,14 @@ fn embedding_starts_standard_normal_and_trains_the_rows_it_used() -> Result<()> 
 
 #[test]
 fn dropout_drops_while_training_only() -> Result<()> {
-    let layer = Dropout::new(0.5, rng(2))?;
+    let layer = Dropout::from_stream(0.5, rng(2))?;
     let x = Tensor::ones(1000, DType::F32, &Device::Cpu)?;
     assert_close(&layer.forward_t(&x, false)?, &x, 0.0);
     let (first, second) = (layer.forward_t(&x, true)?, layer.forward_t(&x, true)?);
     assert!((first.mean_all()?.to_scalar::<f32>()? - 1.0).abs() < 0.2);
     assert!((first - second)?.abs()?.sum_all()?.to_scalar::<f32>()? > 100.0);
-    let again = Dropout::new(0.5, rng(2))?;
-    assert_close(&again.forward_t(&x, true)?, &Dropout::new(0.5, rng(2))?.forward_t(&x, true)?, 0.0);
-    assert!(Dropout::new(1.5, rng(2)).expect_err("bad").to_string().contains("p must be in [0, 1], got 1.5"));
+    let again = Dropout::from_stream(0.5, rng(2))?;
+    assert_close(&again.forward_t(&x, true)?, &Dropout::from_stream(0.5, rng(2))?.forward_t(&x, true)?, 0.0);
+    assert!(Dropout::from_stream(1.5, rng(2)).expect_err("bad").to_string().contains("p must be in [0, 1], got 1.5"));
     Ok(())
 }

@@ -4,17 +4,16 @@
 
 mod activation;
 mod add;
-mod archive;
 mod batch_norm;
 mod broadcast;
 mod checkpoint;
 mod concat;
+mod contract_cases;
 mod convolution;
 mod convolution_layers;
 mod cross_entropy;
 mod dropout;
 mod embedding;
-mod hub;
 mod init;
 mod layer_norm;
 mod layers;
@@ -38,7 +37,5 @@ mod tape;
 mod threads;
 mod top_k;
 
-#[path = "../support/server.rs"]
-mod server;
 #[path = "../support/mod.rs"]
 mod support;

@@ -74,7 +74,7 @@ proptest! {
         prop_assert_eq!(loader.is_ok(), n > 0 && batch_size > 0);
         let Ok(mut loader) = loader else { return Ok(()) };
         if shuffled {
-            loader = loader.shuffled(Random::new(seed).fork(Purpose::Shuffling));
+            loader = loader.shuffled(Random::new(seed).stream(Purpose::Shuffling, "test"));
         }
         for _ in 0..2 {
             let mut seen = Vec::new();

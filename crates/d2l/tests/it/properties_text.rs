@@ -83,7 +83,7 @@ proptest! {
         length in 0u32..120, batch_size in 0usize..6, num_steps in 0usize..9, seed: u64,
     ) {
         let corpus: Vec<u32> = (0..length).collect();
-        let mut stream = Random::new(seed).fork(Purpose::Sampling);
+        let mut stream = Random::new(seed).stream(Purpose::Sampling, "test");
         let device = Device::Cpu;
         let (random, sizes) = rows(random_batches(&corpus, batch_size, num_steps, &mut stream, &device));
         let (sequential, sizes_in_order) = rows(sequential_batches(&corpus, batch_size, num_steps, &mut stream, &device));
@@ -108,9 +108,9 @@ proptest! {
         length in 0u32..120, batch_size in 0usize..6, num_steps in 0usize..9, seed: u64, in_order: bool,
     ) {
         let sampling = if in_order { Sampling::Sequential } else { Sampling::Random };
-        let stream = Random::new(seed).fork(Purpose::Sampling);
+        let stream = Random::new(seed).stream(Purpose::Sampling, "test");
         let corpus: Vec<u32> = (0..length).collect();
-        match SequenceLoader::new(corpus, (batch_size, num_steps), sampling, stream, &Device::Cpu) {
+        match SequenceLoader::new(corpus, batch_size, num_steps, sampling, stream, &Device::Cpu) {
             Ok(mut loader) => {
                 for _ in 0..3 {
                     let batches = loader.batches();

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use crate::support::{assert_close, rng, uniform};
 use candle_core::{DType, Device, Result, Tensor, Var};
-use candle_nn::{VarBuilder, VarMap};
-use d2l::nn::{Gru, Lstm, RecurrentConfig, Rnn};
+use candle_nn::VarMap;
+use d2l::nn::{Gru, Lstm, Parameters, RecurrentConfig, Rnn, VarBuilder};
 use d2l::ops::RnnActivation;
+use d2l::random::Random;
 
 /// Any of the layers, with its states as a list.
 enum Net {
@@ -28,11 +29,11 @@ impl Net {
 
     fn forward(&self, x: &Tensor, states: &[Tensor], lengths: Option<&Tensor>) -> Result<(Tensor, Vec<Tensor>)> {
         match self {
-            Self::Rnn(net) => net.forward(x, states.first(), lengths, None).map(|(y, h)| (y, vec![h])),
-            Self::Gru(net) => net.forward(x, states.first(), lengths, None).map(|(y, h)| (y, vec![h])),
+            Self::Rnn(net) => net.forward_t(x, states.first(), lengths, false).map(|(y, h)| (y, vec![h])),
+            Self::Gru(net) => net.forward_t(x, states.first(), lengths, false).map(|(y, h)| (y, vec![h])),
             Self::Lstm(net) => {
                 let state = if let [h, c] = states { Some((h, c)) } else { None };
-                net.forward(x, state, lengths, None).map(|(y, (h, c))| (y, vec![h, c]))
+                net.forward_t(x, state, lengths, false).map(|(y, (h, c))| (y, vec![h, c]))
             }
         }
     }
@@ -107,20 +108,19 @@ fn states_are_zero_by_default_and_new_parameters_lie_in_their_bounds() -> Result
 
 #[test]
 fn dropout_applies_between_layers_in_training_only_and_repeats_with_its_seed() -> Result<()> {
-    let vb = VarBuilder::from_varmap(&VarMap::new(), DType::F64, &Device::Cpu);
     let config = RecurrentConfig { layers: 2, dropout: 0.5, ..RecurrentConfig::default() };
-    let net = Gru::new(3, 8, config, &vb)?;
-    let x = uniform(&mut rng(1), &[6, 4, 3]);
-    let values = |seed: Option<u64>| -> Result<Vec<Vec<Vec<f64>>>> {
-        let mut stream = seed.map(|seed| d2l::random::Stream::from(rng(seed)));
-        let (_, last) = net.forward(&x, None, None, stream.as_mut())?;
-        last.to_vec3()
-    };
-    assert_eq!(values(Some(7))?, values(Some(7))?);
-    assert_ne!(values(Some(7))?[1], values(Some(8))?[1]);
-    assert_ne!(values(Some(7))?[1], values(None)?[1]);
-    assert_eq!(values(Some(7))?[0], values(None)?[0], "the first layer's outputs are not thinned before it");
-    assert_eq!(values(None)?, values(None)?);
+    let x = uniform(&mut rng(1), &[6, 4, 3]).to_dtype(DType::F32)?;
+    let net = || Gru::new(3, 8, config, &Parameters::new(&Random::new(7), &Device::Cpu).builder());
+    let values =
+        |net: &Gru, train: bool| -> Result<Vec<Vec<Vec<f32>>>> { net.forward_t(&x, None, None, train)?.1.to_vec3() };
+    let (one, other) = (net()?, net()?);
+    let thinned = values(&one, true)?;
+    assert_eq!(values(&other, true)?, thinned);
+    assert_ne!(values(&one, true)?[1], thinned[1], "another mask at each step");
+    let whole = values(&one, false)?;
+    assert_ne!(whole[1], thinned[1]);
+    assert_eq!(whole[0], thinned[0], "the first layer's outputs are not thinned before it");
+    assert_eq!(values(&one, false)?, whole);
     Ok(())
 }
 
@@ -136,7 +136,7 @@ fn bad_arguments_are_named() -> Result<()> {
     let net = make(3, RecurrentConfig { batch_first: true, ..default })?;
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu);
     let run = |x: &[usize], h0: &[usize]| -> Result<String> {
-        Ok(net.forward(&zeros(x)?, Some(&zeros(h0)?), None, None).expect_err("bad sizes").to_string())
+        Ok(net.forward_t(&zeros(x)?, Some(&zeros(h0)?), None, false).expect_err("bad sizes").to_string())
     };
     assert!(run(&[2, 3], &[1, 2, 4])?.contains("Gru: x must be (batch, steps, inputs), got [2, 3]"));
     assert!(run(&[2, 5, 3], &[1, 5, 4])?.contains("Gru: an initial state must be [1, 2, 4], got [1, 5, 4]"));

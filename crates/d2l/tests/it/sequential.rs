@@ -1,13 +1,13 @@
 //! `Sequential`: its layers by place and name, and the summary of shapes and parameters.
 
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::{Module, ModuleT, VarBuilder};
 use d2l::nn::{BatchNorm, Conv2d, Dropout, Embedding, Flatten, Linear, MaxPool2d, Parameters, Sequential};
+use d2l::nn::{Module, ModuleT, VarBuilder};
 use d2l::ops::{self, BatchNormConfig, Conv2dConfig, Pool2dConfig};
 use d2l::random::{Purpose, Random};
 
 fn parameters() -> Parameters {
-    Parameters::new(Random::new(1).fork(Purpose::Initialization), &Device::Cpu)
+    Parameters::new(&Random::new(1), &Device::Cpu)
 }
 
 /// A block of one's own, with layers that nothing declares.
@@ -36,7 +36,7 @@ fn net(parameters: &Parameters) -> Result<Sequential> {
         .add(Conv2d::new(1, 4, (3, 3), Conv2dConfig::default(), &vb.pp("stem"))?)
         .add_named("activation", ops::relu)
         .add(MaxPool2d(Pool2dConfig::new((2, 2))));
-    let dropout = Dropout::new(0.5, Random::new(2).fork(Purpose::Dropout))?;
+    let dropout = Dropout::from_stream(0.5, Random::new(2).stream(Purpose::Dropout, "test"))?;
     Ok(Sequential::new()
         .add_named("stem", stem)
         .add(Residual::new(4, &vb.pp("residual"))?)
@@ -130,19 +130,19 @@ fn a_summary_of_token_ids_takes_the_ids() -> Result<()> {
 fn layers_are_found_by_place_and_name_and_are_what_they_are() -> Result<()> {
     let net = net(&parameters())?;
     assert_eq!(net.len(), 6);
-    assert_eq!(net.layer::<Linear>("output")?.weight().dims(), [10, 100]);
-    assert_eq!(net.layer::<Sequential>(0)?.layer::<Conv2d>(0)?.weight().dims(), [4, 1, 3, 3]);
+    assert_eq!(net.get::<Linear>("output")?.weight().dims(), [10, 100]);
+    assert_eq!(net.get::<Sequential>(0)?.get::<Conv2d>(0)?.weight().dims(), [4, 1, 3, 3]);
     assert_eq!(net.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["stem", "1", "2", "3", "4", "output"]);
     let mut x = Tensor::zeros((1, 1, 12, 12), DType::F32, &Device::Cpu)?;
     for (_, layer) in net.iter() {
         x = layer.forward_t(&x, false)?;
     }
     assert_eq!(x.dims(), [1, 10]);
-    let error = net.layer::<Linear>(0).expect_err("a Sequential").to_string();
+    let error = net.get::<Linear>(0).expect_err("a Sequential").to_string();
     assert!(error.contains("layer 0 is a Sequential, not a Linear"), "{error}");
-    let error = net.layer::<Linear>("head").expect_err("no such layer").to_string();
+    let error = net.get::<Linear>("head").expect_err("no such layer").to_string();
     assert!(error.contains("no layer \"head\": the layers are stem, 1, 2, 3, 4, output"), "{error}");
-    assert!(net.layer::<Linear>(6).is_err());
+    assert!(net.get::<Linear>(6).is_err());
     Ok(())
 }
 

@@ -20,7 +20,7 @@ fn step_of_everything() -> Result<Vec<f32>> {
     let attended = ops::matmul(&weights, &ops::matmul(&heads, &ops::matmul(&values.t()?, &values)?)?)?;
     let loss = (loss + ops::mean(&ops::sum(&attended.sqr()?, 0)?, (0, 1))?)?;
     let vars = vec![x, w, b, gamma, beta, heads, table];
-    Adam::new(vars.clone(), 0.01).step(&loss.backward()?)?;
+    Adam::new(vars.clone(), 0.01).minimize(&loss)?;
     let mut results = vec![loss.to_scalar()?];
     for var in vars {
         results.extend(var.flatten_all()?.to_vec1::<f32>()?);

@@ -1,7 +1,6 @@
 //! The same seed gives the same bits with any number of threads; another seed gives others.
 
-#[path = "../../../d2l/tests/support/determinism.rs"]
-mod runs;
+use d2l_testing::determinism as runs;
 
 #[test]
 fn softmax_regression_depends_on_the_seed_alone() {
@@ -9,4 +8,9 @@ fn softmax_regression_depends_on_the_seed_alone() {
         env!("CARGO_BIN_EXE_linear-nets"),
         &["softmax-regression-scratch", "--num-epochs", "2"],
     );
+}
+
+#[test]
+fn every_training_resumes_on_the_same_bits() {
+    d2l_testing::resuming::every_training_resumes(env!("CARGO_BIN_EXE_linear-nets"));
 }

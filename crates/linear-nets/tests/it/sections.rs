@@ -1,13 +1,9 @@
 //! Every section runs at smoke scale, and what trains learns.
 
 use d2l::notebook::{DataOrigin, RunRecord};
+use d2l_testing::smoke::{self, by_epoch, falls};
 use linear_nets::CHAPTER;
 use tempfile::TempDir;
-
-#[path = "../../../d2l/tests/support/smoke.rs"]
-mod smoke;
-
-use smoke::{by_epoch, falls};
 
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
     smoke::run(&CHAPTER, section, flags)
@@ -32,7 +28,7 @@ fn linear_regression_finds_the_weights() -> anyhow::Result<()> {
     for section in ["linear-regression-scratch", "linear-regression-concise"] {
         let record = run(section, &[])?;
         let losses = by_epoch(&record, "train_loss");
-        assert!(losses[2] < losses[0] / 2.0, "{section}: {losses:?}");
+        assert!(losses[2] < losses[0] && losses[2] < 2e-4, "{section}: {losses:?}");
         assert!(record.metrics["w_error"].last().is_some_and(|error| error < 0.002), "{section}: {:?}", record.metrics);
     }
     Ok(())
@@ -77,14 +73,29 @@ fn the_same_seed_gives_the_same_results_and_another_seed_others() -> anyhow::Res
     Ok(())
 }
 
+/// The error that a run ends with.
+fn message(section: &str, flags: &[&str]) -> String {
+    let out = TempDir::new().expect("a temporary folder");
+    format!("{:#}", CHAPTER.smoke(section, out.path(), flags).expect_err("a wrong setting"))
+}
+
 #[test]
 fn wrong_settings_are_errors_that_name_the_flag() {
-    let message = |flags: &[&str]| {
-        let out = TempDir::new().expect("a temporary folder");
-        CHAPTER.smoke("softmax-regression-concise", out.path(), flags).expect_err("a wrong setting").to_string()
-    };
-    assert!(message(&["--num-epochs", "0"]).contains("--num-epochs"));
-    assert!(message(&["--batch-size", "0"]).contains("--batch-size"));
-    assert!(message(&["--lr", "-1"]).contains("--lr"));
-    assert!(message(&["--lr", "1e39"]).contains("smaller learning rate"));
+    for (flag, value) in [("--num-epochs", "0"), ("--batch-size", "0"), ("--lr", "-1")] {
+        assert!(message("softmax-regression-concise", &[flag, value]).contains(flag), "{flag}");
+    }
+}
+
+#[test]
+fn a_training_that_diverges_ends_with_an_error_that_says_so() {
+    let cases = [
+        ("linear-regression-scratch", "3"),
+        ("linear-regression-concise", "1e6"),
+        ("softmax-regression-scratch", "1e30"),
+        ("softmax-regression-concise", "1e39"),
+    ];
+    for (section, rate) in cases {
+        let message = message(section, &["--lr", rate]);
+        assert!(message.contains("diverged") && message.contains("smaller learning rate"), "{section}: {message}");
+    }
 }

@@ -58,10 +58,10 @@ fn a_wrong_flag_is_named_with_what_is_right() {
         (&["--lr", "inf"], &["--lr", "above zero"]),
         (&["--lr", "fast"], &["--lr", "not a number"]),
         (&["--lr", "1e39"], &["epoch 1", "smaller learning rate"]),
-        (&["--num-epochs", "0"], &["--num-epochs", "1.."]),
+        (&["--num-epochs", "0"], &["--num-epochs", "at least 1"]),
         (&["--num-epochs", "1.5"], &["--num-epochs"]),
-        (&["--batch-size", "0"], &["--batch-size", "1.."]),
-        (&["--batch-size", "-1"], &["--batch-size", "1.."]),
+        (&["--batch-size", "0"], &["--batch-size", "at least 1"]),
+        (&["--batch-size", "-1"], &["--batch-size", "at least 1"]),
         (&["--seed", "-1"], &["'-1' for '--seed"]),
         (&["--threads", "-1"], &["--threads", "1..=1024"]),
         (&["--threads", "0"], &["--threads", "1..=1024"]),
@@ -130,7 +130,7 @@ fn strange_surroundings_change_no_result() {
         ("a home without space", &[("HOME", "/dev/full"), ("XDG_CACHE_HOME", "/dev/full/cache")], &[]),
         ("a home that is not there", &[("HOME", "/no/such/home")], &[]),
         ("no folder for temporary files", &[("TMPDIR", "/no/such/folder")], &[]),
-        ("no colour", &[("NO_COLOR", "1")], &[]),
+        ("no color", &[("NO_COLOR", "1")], &[]),
         ("a dumb terminal", &[("TERM", "dumb")], &[]),
         ("an unknown terminal", &[("TERM", "no-such-terminal"), ("COLUMNS", "1"), ("LINES", "0")], &[]),
         ("no terminal", &[], &["TERM", "COLUMNS", "LINES"]),
@@ -208,7 +208,7 @@ fn nobody_listening_is_no_panic() {
 }
 
 #[test]
-fn colour_comes_on_a_terminal_and_not_with_no_color() {
+fn color_comes_on_a_terminal_and_not_with_no_color() {
     // `script` gives the program a terminal.
     let on_terminal = |no_color: bool| {
         let mut command = Command::new("script");
@@ -220,10 +220,10 @@ fn colour_comes_on_a_terminal_and_not_with_no_color() {
         command.output().map(|output| text(&output.stdout))
     };
     match (on_terminal(false), on_terminal(true)) {
-        (Ok(coloured), Ok(plain)) => {
-            assert!(coloured.contains("above zero") && coloured.contains("\x1b["), "{coloured:?}");
+        (Ok(colored), Ok(plain)) => {
+            assert!(colored.contains("above zero") && colored.contains("\x1b["), "{colored:?}");
             assert!(plain.contains("above zero") && !plain.contains("\x1b["), "{plain:?}");
         }
-        _ => eprintln!("not checked: colours on a terminal, since the program `script` is not here"),
+        _ => eprintln!("not checked: colors on a terminal, since the program `script` is not here"),
     }
 }

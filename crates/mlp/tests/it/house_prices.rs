@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use d2l::notebook::DataOrigin;
 use d2l::prelude::{Device, Tensor};
 use mlp::CHAPTER;
-use mlp::house_prices::{CATEGORIES, HousePrices, NUMBERS};
-use mlp::kaggle_house_price::{fold, indicators, preprocess, standardize, submission, to_tensor};
-use polars::prelude::*;
+use mlp::house_prices::HousePrices;
+use mlp::sections::kaggle_house_price::{fold, preprocess, standardize, submission};
+use tables::polars::prelude::{Column, DataType};
+use tables::to_tensor;
 use tempfile::TempDir;
 
 fn sample(part: &str) -> PathBuf {
@@ -14,14 +16,14 @@ fn sample(part: &str) -> PathBuf {
     folder.join(format!("kaggle_house_pred_{part}.csv"))
 }
 
-/// The message for a training file that is the sample's, changed.
-fn message(change: impl Fn(&str) -> String) -> String {
+/// The message for a training file that is the sample's, changed; it names `file`.
+fn message(change: impl Fn(&str) -> String, file: &str) -> String {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("houses.csv");
     let text = std::fs::read_to_string(sample("train")).expect("the sample");
     std::fs::write(&path, change(&text)).expect("a file");
     let message = format!("{:#}", HousePrices::read(&path, &sample("test")).expect_err("a wrong file"));
-    assert!(message.contains("houses.csv"), "{message}");
+    assert!(message.contains(file), "{message}");
     message
 }
 
@@ -46,37 +48,39 @@ fn the_sample_has_all_columns() -> anyhow::Result<()> {
 
 #[test]
 fn a_missing_or_an_extra_column_is_named() {
-    let told = message(|text| with_field(text, 0, 4, "Lot"));
-    assert!(told.contains("there is no column `LotArea`"), "{told}");
-    let told = message(|text| text.replace('\n', ",1\n").replacen(",1\n", ",Pets\n", 1));
+    // A column that the training file names differently is missing in the test file.
+    let told = message(|text| with_field(text, 0, 4, "Lot"), "test.csv");
+    assert!(told.contains("there is no column `Lot`; is it `LotArea`?"), "{told}");
+    let told = message(|text| text.replace('\n', ",1\n").replacen(",1\n", ",Pets\n", 1), "test.csv");
     assert!(told.contains("`Pets`"), "{told}");
-    let folder = TempDir::new().expect("a temporary folder");
-    let error = HousePrices::read(&sample("test"), &folder.path().join("none.csv")).expect_err("no price");
-    assert!(format!("{error:#}").contains("there is no column `SalePrice`"), "{error:#}");
+    let told = message(|text| with_field(text, 0, 80, "Price"), "houses.csv");
+    assert!(told.contains("there is no column `SalePrice`"), "{told}");
+    let error = HousePrices::read(&sample("train"), &sample("train")).expect_err("a price to guess");
+    assert!(error.to_string().contains("`SalePrice` is one too many"), "{error}");
 }
 
 #[test]
 fn text_among_the_numbers_is_told_with_its_column_and_line() {
-    let told = message(|text| with_field(text, 3, 4, "large"));
-    assert!(told.contains("line 4, column `LotArea`: `large` is no finite number"), "{told}");
-    let told = message(|text| with_field(text, 3, 4, "inf"));
-    assert!(told.contains("line 4, column `LotArea`"), "{told}");
-    let told = message(|text| with_field(text, 2, 0, "NA"));
-    assert!(told.contains("line 3, column `Id`"), "{told}");
+    let told = message(|text| with_field(text, 3, 4, "large"), "houses.csv");
+    assert!(told.contains("line 4: column `LotArea`: `large` is no finite number"), "{told}");
+    let told = message(|text| with_field(text, 3, 4, "inf"), "houses.csv");
+    assert!(told.contains("line 4: column `LotArea`"), "{told}");
+    let told = message(|text| with_field(text, 2, 0, "NA"), "houses.csv");
+    assert!(told.contains("line 3: column `Id`"), "{told}");
     for price in ["NA", "0", "-5"] {
-        let told = message(|text| with_field(text, 5, 80, price));
-        assert!(told.contains("line 6, column `SalePrice`"), "{told}");
+        let told = message(|text| with_field(text, 5, 80, price), "houses.csv");
+        assert!(told.contains("line 6: column `SalePrice`"), "{told}");
     }
 }
 
 #[test]
 fn files_without_rows_or_with_uneven_ones_are_errors() {
-    let told = message(|text| text.lines().next().unwrap_or_default().to_string());
+    let told = message(|text| text.lines().next().unwrap_or_default().to_string(), "houses.csv");
     assert!(told.contains("no rows"), "{told}");
-    message(|_| String::new());
-    let told = message(|text| text.replacen("\n1,", "\n1,20,", 1));
+    message(|_| String::new(), "houses.csv");
+    let told = message(|text| text.replacen("\n1,", "\n1,20,", 1), "houses.csv");
     assert!(told.contains("line 2: the number of fields is 82, in the header it is 81"), "{told}");
-    let told = message(|text| text.trim_end().rsplit_once(',').expect("a field").0.to_string());
+    let told = message(|text| text.trim_end().rsplit_once(',').expect("a field").0.to_string(), "houses.csv");
     assert!(told.contains("line 241: the number of fields is 80, in the header it is 81"), "{told}");
     let error = HousePrices::read(Path::new("no-such.csv"), &sample("test")).expect_err("no file");
     assert!(format!("{error:#}").contains("no-such.csv"), "{error:#}");
@@ -96,38 +100,49 @@ fn a_wrong_file_of_the_readers_own_ends_the_section() {
 #[test]
 fn the_features_are_331_and_their_numbers_standardized() -> anyhow::Result<()> {
     let houses = HousePrices::read(&sample("train"), &sample("test"))?;
-    let features = preprocess(&houses.train.drop("SalePrice")?.vstack(&houses.test)?)?;
-    assert_eq!(features.shape(), (360, 331));
-    let tensor = to_tensor(&features, &Device::Cpu)?;
+    let all = houses.train.drop("SalePrice")?.vstack(&houses.test)?.drop("Id")?;
+    let (numbers, categories) = (36, 43);
+    assert_eq!(all.columns().iter().filter(|column| column.dtype() == &DataType::String).count(), categories);
+    let tensor = to_tensor(&preprocess(&all)?, &Device::Cpu)?;
     assert_eq!(tensor.dims(), [360, 331]);
-    let numbers = tensor.narrow(1, 0, NUMBERS.len())?;
-    assert!(numbers.mean(0)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-5);
+    assert!(tensor.narrow(1, 0, numbers)?.mean(0)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-5);
     // Each house has one category in each column, or the mark that it is missing.
-    let marks = tensor.narrow(1, NUMBERS.len(), 331 - NUMBERS.len())?.sum(1)?.to_vec1::<f32>()?;
-    assert!(marks.iter().all(|&marks| marks == CATEGORIES.len() as f32), "{marks:?}");
+    let marks = tensor.narrow(1, numbers, 331 - numbers)?.sum(1)?.to_vec1::<f32>()?;
+    assert!(marks.iter().all(|&marks| marks == categories as f32), "{marks:?}");
     Ok(())
 }
 
 #[test]
-fn missing_numbers_become_the_mean() {
-    let column = Float64Chunked::from_iter_options("area".into(), [Some(1.0), None, Some(3.0)].into_iter());
+fn missing_numbers_become_the_mean() -> anyhow::Result<()> {
+    let values = |column: &Column| anyhow::Ok(standardize(column)?.f64()?.iter().flatten().collect::<Vec<_>>());
     let wanted = f64::sqrt(2.0) / 2.0; // the standard deviation of 1 and 3 is the root of 2
-    for (got, wanted) in standardize(&column).iter().zip([-wanted, 0.0, wanted]) {
-        assert!((got.unwrap_or(f64::NAN) - wanted).abs() < 1e-12);
+    let got = values(&Column::new("area".into(), [Some(1i64), None, Some(3)]))?;
+    assert_eq!(got.len(), 3);
+    for (got, wanted) in got.iter().zip([-wanted, 0.0, wanted]) {
+        assert!((got - wanted).abs() < 1e-12);
     }
-    let equal = Float64Chunked::from_iter_options("area".into(), [Some(5.0), Some(5.0)].into_iter());
-    assert_eq!(standardize(&equal).iter().collect::<Vec<_>>(), [Some(0.0), Some(0.0)]);
+    assert_eq!(values(&Column::new("area".into(), [5.0, 5.0]))?, [0.0, 0.0]);
+    assert_eq!(values(&Column::new("area".into(), [None::<f64>, None]))?, [0.0, 0.0]);
+    Ok(())
 }
 
 #[test]
-fn every_category_gets_a_column_and_what_is_missing_too() -> anyhow::Result<()> {
-    let frame =
-        DataFrame::new_infer_height(indicators(&Column::new("roof".into(), [Some("flat"), None, Some("hip")]))?)?;
-    assert_eq!(frame.get_column_names(), ["roof_flat", "roof_hip", "roof_missing"]);
-    let values = to_tensor(&frame, &Device::Cpu)?.to_vec2::<f32>()?;
-    assert_eq!(values, [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]);
-    let whole = DataFrame::new_infer_height(indicators(&Column::new("roof".into(), ["flat", "flat"]))?)?;
-    assert_eq!(whole.get_column_names(), ["roof_flat", "roof_missing"]);
+fn columns_of_the_readers_own_are_told_apart_by_their_values() -> anyhow::Result<()> {
+    let out = TempDir::new()?;
+    let write = |name: &str, header: &str, row: &dyn Fn(usize) -> String| -> anyhow::Result<String> {
+        let rows: String = (1..=12).map(row).collect();
+        let file = out.path().join(name);
+        std::fs::write(&file, format!("{header}\n{rows}"))?;
+        Ok(file.display().to_string())
+    };
+    let roof = |i| ["flat", "missing", " NA", "roof_nan"][i % 4];
+    let row = |i| format!("{i},{},{},{}\n", 50 + i, roof(i), 100_000 + 1000 * i);
+    let train = write("train.csv", "Id,Area,Roof,SalePrice", &row)?;
+    let test = write("test.csv", "Id,Roof,Area", &|i| format!("{},{},NA\n", 12 + i, roof(i)))?;
+    let flags = ["--train-csv", &train, "--test-csv", &test, "--k", "3", "--num-epochs", "2"];
+    let record = CHAPTER.smoke("kaggle-house-price", out.path(), &flags)?;
+    assert_eq!(record.data, DataOrigin::Full);
+    assert!(record.cells[2].text.starts_with("2 columns become 5 features"), "{}", record.cells[2].text);
     Ok(())
 }
 
@@ -146,6 +161,6 @@ fn each_fold_validates_on_its_own_part() -> anyhow::Result<()> {
 fn a_submission_has_a_line_for_each_house() -> anyhow::Result<()> {
     let prices = Tensor::new(&[[120_000f32], [98_765.43]], &Device::Cpu)?;
     let file = submission(&Column::new("Id".into(), [1461i64, 1462]), &prices)?;
-    assert_eq!(String::from_utf8(file)?, "Id,SalePrice\n1461,120000.00\n1462,98765.43\n");
+    assert_eq!(file, "Id,SalePrice\n1461,120000.00\n1462,98765.43\n");
     Ok(())
 }

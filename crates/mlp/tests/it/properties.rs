@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use d2l::prelude::*;
-use mlp::kaggle_house_price::fold;
+use mlp::sections::kaggle_house_price::fold;
 use proptest::prelude::*;
 
 proptest! {

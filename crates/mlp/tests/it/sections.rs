@@ -1,13 +1,9 @@
 //! Every section runs at smoke scale, and what trains learns.
 
 use d2l::notebook::{DataOrigin, RunRecord};
+use d2l_testing::smoke::{self, by_epoch, falls, figures, value};
 use mlp::CHAPTER;
 use tempfile::TempDir;
-
-#[path = "../../../d2l/tests/support/smoke.rs"]
-mod smoke;
-
-use smoke::{by_epoch, falls, figures, value};
 
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
     smoke::run(&CHAPTER, section, flags)
@@ -144,10 +140,16 @@ fn wrong_settings_are_errors_that_name_the_flag() {
     assert!(message("kaggle-house-price", &["--k", "1000"]).contains("--k 1000: 240 houses"));
     assert!(message("kaggle-house-price", &["--train-csv", "a.csv"]).contains("--test-csv"));
     assert!(message("kaggle-house-price", &["--weight-decay", "-1"]).contains("--weight-decay"));
-    for (section, rate) in
-        [("mlp-concise", "1e39"), ("underfit-overfit", "10"), ("weight-decay", "10"), ("kaggle-house-price", "1e38")]
-    {
+    let diverging = [
+        ("mlp-scratch", "1e39"),
+        ("mlp-concise", "1e39"),
+        ("underfit-overfit", "10"),
+        ("weight-decay", "10"),
+        ("backprop", "1e30"),
+        ("kaggle-house-price", "1e38"),
+    ];
+    for (section, rate) in diverging {
         let message = message(section, &["--lr", rate]);
-        assert!(message.contains("smaller learning rate"), "{section}: {message}");
+        assert!(message.contains("diverged") && message.contains("smaller learning rate"), "{section}: {message}");
     }
 }

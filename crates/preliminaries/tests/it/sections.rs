@@ -4,10 +4,9 @@ use d2l::notebook::{DataOrigin, RunRecord};
 use preliminaries::CHAPTER;
 use tempfile::TempDir;
 
-#[path = "../../../d2l/tests/support/smoke.rs"]
-mod smoke;
+use d2l_testing::smoke;
 
-use smoke::{figures, text, value};
+use d2l_testing::smoke::{figures, text, value};
 
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
     let record = smoke::run(&CHAPTER, section, flags)?;
@@ -55,22 +54,12 @@ fn data_manipulation_tells_views_from_copies_and_refuses_what_does_not_fit() -> 
 }
 
 #[test]
-fn preprocessing_fills_the_gaps_and_names_the_faults() -> anyhow::Result<()> {
+fn preprocessing_fills_the_gaps() -> anyhow::Result<()> {
     let record = run("pandas", &[])?;
     let x = text(&record, "Conversion to tensors");
     assert!(x.contains("Tensor[[4, 3], f32]") && x.contains("[3., 1., 0.]"), "{x}");
     assert!(text(&record, "Dropping the column with the most missing values").ends_with("dropped = PoolArea\n"));
     assert!(text(&record, "From eight houses to tensors").contains("Tensor[[8, 8], f32]"));
-    let faults = text(&record, "Files with faults");
-    for message in [
-        "no column `Alley`",
-        "`Street` is one too many",
-        "line 3, column `Price`: `cheap`",
-        "line 4: the number of fields is 2",
-        "no rows",
-    ] {
-        assert!(faults.contains(message), "{message} is not in\n{faults}");
-    }
     Ok(())
 }
 

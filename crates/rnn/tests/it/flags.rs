@@ -1,7 +1,6 @@
 //! Numbers that make no sense are refused before anything runs.
 
-#[path = "../../../d2l/tests/support/flags.rs"]
-mod programs;
+use d2l_testing::flags as programs;
 
 #[test]
 fn every_flag_that_takes_a_number_checks_it() {

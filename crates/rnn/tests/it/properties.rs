@@ -1,10 +1,9 @@
 //! Rules of translation that hold for all inputs: BLEU against a second implementation, masks against plain loops.
 
-use d2l::ops::{Reduction, cross_entropy};
 use d2l::prelude::*;
-use d2l::random::{Purpose, Random, normal};
+use d2l::random::normal;
 use proptest::prelude::*;
-use rnn::seq2seq::{bleu, masked_cross_entropy, sequence_mask};
+use rnn::sections::seq2seq::{bleu, masked_cross_entropy, sequence_mask};
 
 /// BLEU as the formula says it, by crossing out each n-gram of the label that a predicted one has used.
 fn plain_bleu(prediction: &[&str], label: &[&str], k: usize) -> f64 {
@@ -69,7 +68,7 @@ proptest! {
     fn the_loss_of_a_sequence_is_the_sum_over_its_valid_steps_by_all_its_steps(
         batch in 1usize..4, steps in 1usize..5, vocabulary in 1usize..6, lens in prop::collection::vec(0u32..7, 4), seed: u64,
     ) {
-        let mut stream = Random::new(seed).fork(Purpose::Sampling);
+        let mut stream = Random::new(seed).stream(Purpose::Sampling, "test");
         let logits = normal(&mut stream, 0.0, 2.0, (batch, steps, vocabulary), &Device::Cpu).unwrap();
         let labels: Vec<u32> = (0..batch * steps).map(|i| (i % vocabulary) as u32).collect();
         let labels = Tensor::from_vec(labels, (batch, steps), &Device::Cpu).unwrap();

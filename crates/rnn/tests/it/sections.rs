@@ -4,10 +4,9 @@ use d2l::notebook::{DataOrigin, RunRecord};
 use rnn::CHAPTER;
 use tempfile::TempDir;
 
-#[path = "../../../d2l/tests/support/smoke.rs"]
-mod smoke;
+use d2l_testing::smoke;
 
-use smoke::{by_epoch, falls, figures, text, value};
+use d2l_testing::smoke::{by_epoch, falls, figures, text, value};
 
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
     smoke::run(&CHAPTER, section, flags)

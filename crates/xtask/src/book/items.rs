@@ -44,6 +44,8 @@ pub struct Index {
     items: BTreeMap<String, Item>,
     /// Another public path to an item: what `pub use` makes.
     others: BTreeMap<String, String>,
+    /// Another path to a whole crate or module: what `pub use d2l_ops as ops` makes.
+    modules: BTreeMap<String, String>,
 }
 
 /// A module as its file has it, public or not.
@@ -112,7 +114,14 @@ impl Index {
 
     /// The item behind a path that is public, by whichever `pub use`.
     pub fn get(&self, path: &str) -> Option<&Item> {
-        self.items.get(path).or_else(|| self.items.get(self.others.get(path)?))
+        if let Some(item) = self.items.get(path).or_else(|| self.items.get(self.others.get(path)?)) {
+            return Some(item);
+        }
+        let (here, home) = self
+            .modules
+            .iter()
+            .find(|(here, _)| path.strip_prefix(here.as_str()).is_some_and(|rest| rest.starts_with("::")))?;
+        self.get(&format!("{home}{}", &path[here.len()..]))
     }
 
     pub fn items(&self) -> impl Iterator<Item = &Item> {
@@ -124,6 +133,13 @@ impl Index {
             self.add(found, path, parts);
         }
         for used in module.uses.iter().filter(|used| used.is_public) {
+            if used.path[0].starts_with("d2l_") && !used.is_glob {
+                // Of another crate here: a whole crate, one of its modules, or an item.
+                let (here, home) = (format!("{}::{}", path.join("::"), used.name), used.path.join("::"));
+                self.modules.insert(here.clone(), home.clone());
+                self.others.insert(here, home);
+                continue;
+            }
             let Some((target, is_public)) = root.find(&path[1..], &used.path) else { continue };
             let chosen = target.items.iter().filter(|found| used.is_glob || used.path.last() == Some(&found.name));
             for found in chosen {
@@ -311,6 +327,14 @@ impl Module {
 
     /// The module that holds what a `use` in the module `here` names, and whether all of it is public.
     fn find(&self, here: &[String], path: &[String]) -> Option<(&Self, bool)> {
+        self.find_through(here, path, 0)
+    }
+
+    /// `find` through `passed` other uses: some lead back to themselves, past an item that a macro writes.
+    fn find_through(&self, here: &[String], path: &[String], passed: usize) -> Option<(&Self, bool)> {
+        if passed > 8 {
+            return None;
+        }
         let holder = &path[..path.len().checked_sub(1)?];
         let (mut module, mut is_public) = (self, true);
         for part in absolute(here, holder) {
@@ -322,7 +346,7 @@ impl Module {
             // One `pub use` may name what another one brought in.
             let used = module.uses.iter().find(|used| used.name == *name)?;
             let inner = absolute(here, holder);
-            let (target, public) = self.find(&inner, &used.path)?;
+            let (target, public) = self.find_through(&inner, &used.path, passed + 1)?;
             return Some((target, public || (is_public && used.is_public)));
         }
         Some((module, is_public))
@@ -417,9 +441,9 @@ pub fn source_url(crate_name: &str, file: &str, first: usize, last: usize) -> St
     format!("src/{}/{file}.html#{lines}", crate_name.replace('-', "_"))
 }
 
-/// The crates whose libraries are documented: `d2l` and the chapters.
+/// The crates whose libraries are documented: `d2l`, those it hands on, and the chapters.
 pub fn documented_crates(workspace: &Workspace) -> Result<Vec<String>> {
-    let mut names = vec!["d2l".to_owned()];
+    let mut names = ["d2l", "d2l-hub", "d2l-ops", "d2l-record", "tables"].map(str::to_owned).to_vec();
     names.extend(workspace.chapters()?.into_iter().map(|chapter| chapter.name));
     names.retain(|name| fs::exists(workspace.crate_dir(name).join("src/lib.rs")).unwrap_or(false));
     Ok(names)

@@ -23,7 +23,7 @@ use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::pages::blocks;
 use crate::report::{Problem, say};
-use crate::run::{Run, cargo};
+use crate::run::{cargo, read_run};
 use files::copy;
 use gallery::Recorded;
 pub use items::imports;
@@ -95,7 +95,7 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
     for section in in_book_order(workspace, &chapters)? {
         let source = Source::read(&workspace.source_path(section))?;
         let record_dir = workspace.record_dir(section);
-        let run = if record_dir.join("run.json").is_file() { Some(Run::read(&record_dir)?) } else { None };
+        let run = if record_dir.join("run.json").is_file() { Some(read_run(&record_dir)?) } else { None };
         let page_path = workspace.page_path(section);
         let text = read(&page_path)?;
         let blocks = blocks(workspace.relative(&page_path), &text).map_err(|problems| {
@@ -105,8 +105,7 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
         let used = used::used(&path, &index, &prelude)?;
         let mut nearby = Vec::new();
         for module in used::modules(&path)? {
-            let path = workspace.crate_dir(&section.chapter).join("src").join(format!("{module}.rs"));
-            if path.is_file() {
+            if let Some(path) = workspace.module_path(&section.chapter, &module) {
                 nearby.extend(used::used(&path, &index, &prelude)?);
             }
         }
@@ -251,12 +250,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         lay_out(&this_workspace(), folder.path(), true).unwrap();
         let page = read(&folder.path().join("src/linear-nets/softmax-regression-scratch.md")).unwrap();
-        assert!(page.contains("../doc/src/linear_nets/softmax_regression_scratch.rs.html#"), "{page}");
-        assert!(page.contains("[`train_classifier`](../doc/d2l/train/fn.train_classifier.html)"), "{page}");
-        assert!(
-            page.contains("[`fashion_mnist`](../doc/d2l/notebook/struct.Notebook.html#method.fashion_mnist)"),
-            "{page}"
-        );
+        assert!(page.contains("../doc/src/linear_nets/sections/softmax_regression_scratch.rs.html#"), "{page}");
+        assert!(page.contains("[`evaluate_accuracy`](../doc/d2l/train/fn.evaluate_accuracy.html)"), "{page}");
+        assert!(page.contains("[`FashionMnist`](../doc/d2l/data/fashion_mnist/struct.FashionMnist.html)"), "{page}");
     }
 
     #[test]

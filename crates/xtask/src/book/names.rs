@@ -165,7 +165,7 @@ mod tests {
         let fixture = fixture();
         assert_eq!(problems(&fixture).len(), 1);
         assert!(problems(&fixture)[0].starts_with("book/saved-names.tsv:2: twice of first has no Rust item"));
-        fixture.edit("crates/demo/src/first.rs", |text| {
+        fixture.edit("crates/demo/src/sections/first.rs", |text| {
             text.replace("pub fn double", "#[doc(alias = \"twice\")]\npub fn double")
         });
         assert_eq!(problems(&fixture), Vec::<String>::new());
@@ -174,18 +174,19 @@ mod tests {
     #[test]
     fn an_item_of_the_same_name_serves_too() {
         let fixture = fixture();
-        fixture.edit("crates/demo/src/first.rs", |text| text.replace("fn double", "fn twice"));
+        fixture.edit("crates/demo/src/sections/first.rs", |text| text.replace("fn double", "fn twice"));
         assert_eq!(problems(&fixture), Vec::<String>::new());
     }
 
     #[test]
     fn the_page_links_items_and_lists_what_is_missing() {
         let fixture = fixture();
-        fixture.edit("crates/demo/src/first.rs", |text| text.replace("fn double", "fn twice"));
+        fixture.edit("crates/demo/src/sections/first.rs", |text| text.replace("fn double", "fn twice"));
         let index = Index::read(&fixture.workspace, &["demo"]).unwrap();
         let chapters = fixture.workspace.chapters().unwrap();
         let page = page(&saved_names(&fixture.workspace).unwrap(), &chapters, &index, Some("doc")).unwrap();
-        let row = "| [`twice`](demo/first.md) | [`demo::first::twice`](doc/demo/first/fn.twice.html) | Doubles `x`. |";
+        let row = "| [`twice`](demo/first.md) | \
+                   [`demo::sections::first::twice`](doc/demo/sections/first/fn.twice.html) | Doubles `x`. |";
         assert!(page.contains("## X\n") && page.contains(row), "{page}");
         assert!(page.contains("| far | `later` |") && !page.contains("OnlyT"), "{page}");
     }

@@ -11,12 +11,12 @@ use crate::chapters::{Section, Workspace};
 use crate::pages::{Block, Content};
 use crate::run::{Data, Run};
 
-/// The sets that `Notebook` hands out, by the method that does.
+/// The sets that sections load, by the type that does.
 const DATA: [(&str, &str); 4] = [
-    ("fashion_mnist", "Fashion-MNIST, 31 MB"),
-    ("house_prices", "House prices of Ames, 0.9 MB"),
-    ("time_machine", "The Time Machine, 0.2 MB"),
-    ("fra_eng", "English and French sentences, 3.4 MB"),
+    ("FashionMnist", "Fashion-MNIST, 31 MB"),
+    ("HousePrices", "House prices of Ames, 0.9 MB"),
+    ("TimeMachine", "The Time Machine, 0.2 MB"),
+    ("FraEng", "English and French sentences, 3.4 MB"),
 ];
 
 /// A run that takes fewer seconds needs no word about its time.
@@ -53,8 +53,7 @@ impl Page<'_> {
                 }
                 Content::Item(name) => match self.workspace.item_elsewhere(self.section, name) {
                     Some((module, item)) => {
-                        let file =
-                            self.workspace.crate_dir(&self.section.chapter).join("src").join(format!("{module}.rs"));
+                        let file = self.workspace.crate_dir(&self.section.chapter).join("src").join(self.file(module));
                         out += &self.located(body, module, Source::read(&file)?.item_lines(item));
                     }
                     None => out += &self.located(body, &self.section.module, self.source.item_lines(name)),
@@ -86,14 +85,14 @@ impl Page<'_> {
         facts.push(("Data", self.data()));
         if let Some(docs) = self.docs {
             let crate_name = chapter.replace('-', "_");
-            let file = format!("{}.rs", self.section.module);
+            let file = self.file(&self.section.module);
             let source = source_url(chapter, &file, 1, 1);
             let source = source.trim_end_matches("#1");
             facts.push((
                 "Source",
                 format!(
                     "<a href=\"{docs}/{source}\">crates/{chapter}/src/{file}</a>, \
-                     <a href=\"{docs}/{crate_name}/{}/index.html\">its documentation</a>",
+                     <a href=\"{docs}/{crate_name}/sections/{}/index.html\">its documentation</a>",
                     self.section.module
                 ),
             ));
@@ -104,10 +103,9 @@ impl Page<'_> {
     }
 
     fn data(&self) -> String {
-        let path = |item: &&&Item, method: &str| item.path == format!("d2l::notebook::Notebook::{method}");
         let sets = |items: &[&Item]| {
-            let uses = |method: &str| items.iter().any(|item| path(&item, method));
-            DATA.iter().filter(|(method, _)| uses(method)).map(|(_, set)| *set).collect::<Vec<_>>().join("; ")
+            let loads = |set: &str| items.iter().any(|item| item.name() == set);
+            DATA.iter().filter(|(set, _)| loads(set)).map(|(_, about)| *about).collect::<Vec<_>>().join("; ")
         };
         let (own, nearby) = (sets(self.used), sets(self.nearby));
         match self.run.map(|run| run.data) {
@@ -118,10 +116,18 @@ impl Page<'_> {
         }
     }
 
+    /// The file of a module of the section's chapter, from the crate's folder of sources.
+    fn file(&self, module: &str) -> String {
+        let source = self.workspace.crate_dir(&self.section.chapter).join("src");
+        let path = self.workspace.module_path(&self.section.chapter, module);
+        let below = path.as_deref().and_then(|path| path.strip_prefix(&source).ok());
+        below.map_or_else(|| format!("{module}.rs"), |path| path.display().to_string())
+    }
+
     /// Code with a link to its lines in the source.
     fn located(&self, body: &str, module: &str, lines: Option<(usize, usize)>) -> String {
         let (Some(docs), Some((first, last))) = (self.docs, lines) else { return body.to_owned() };
-        let file = format!("{module}.rs");
+        let file = self.file(module);
         let url = source_url(&self.section.chapter, &file, first, last);
         let shown = if first == last { format!("line {first}") } else { format!("lines {first} to {last}") };
         format!("{body}\n<p class=\"source\"><a href=\"{docs}/{url}\">{file}, {shown}</a></p>\n\n")

@@ -35,8 +35,11 @@ pub fn used<'a>(path: &Path, index: &'a Index, prelude: &BTreeMap<String, String
 pub fn modules(path: &Path) -> Result<BTreeSet<String>> {
     let file = parse(path, &read(path)?)?;
     let uses = file.items.iter().filter_map(|item| if let syn::Item::Use(used) = item { Some(used) } else { None });
-    let own = uses.flat_map(imports).filter(|(_, path)| path[0] == "crate" && path.len() > 1);
-    Ok(own.map(|(_, path)| path[1].clone()).collect())
+    let own =
+        uses.flat_map(imports).filter(|(_, path)| ["crate", "super"].contains(&path[0].as_str()) && path.len() > 1);
+    let module =
+        |path: &[String]| path.iter().find(|part| !["crate", "super", "sections"].contains(&part.as_str())).cloned();
+    Ok(own.filter_map(|(_, path)| module(&path)).collect())
 }
 
 /// What `use d2l::prelude::*` brings in from `d2l` itself: name and path.

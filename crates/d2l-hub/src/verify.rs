@@ -1,0 +1,102 @@
+//! Decides whether bytes are a set.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+};
+
+use flate2::bufread::GzDecoder;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use super::{
+    dataset::{Dataset, Hash},
+    error::SourceError,
+};
+
+/// Hashes a file while it passes by.
+pub(crate) struct Hasher {
+    set: Dataset,
+    bytes: u64,
+    sha256: Sha256,
+    sha1: Option<Sha1>,
+}
+
+impl Hasher {
+    pub fn new(set: Dataset) -> Self {
+        let needs_sha1 = set.hashes.iter().any(|hash| matches!(hash, Hash::Sha1(_)));
+        Self { set, bytes: 0, sha256: Sha256::new(), sha1: needs_sha1.then(Sha1::new) }
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        self.sha256.update(bytes);
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
+        }
+    }
+
+    /// How many bytes have passed.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The registered hash that the bytes have; `path` is where they lie, for hashes of what is inside them.
+    pub fn finish(self, path: &Path) -> Result<Hash, SourceError> {
+        let sha256 = hex(&self.sha256.finalize());
+        let sha1 = self.sha1.map(|sha1| hex(&sha1.finalize()));
+        let proof = self.set.hashes.iter().find(|hash| match hash {
+            Hash::Sha256(wanted) => *wanted == sha256,
+            Hash::Sha1(wanted) => Some(*wanted) == sha1.as_deref(),
+            // What is not a sound gzip file does not have the content either.
+            Hash::Gunzipped { sha256, size } => gunzipped_sha256(path, *size).is_ok_and(|got| got == *sha256),
+        });
+        proof.copied().ok_or_else(|| SourceError::Hash {
+            got: sha256,
+            got_sha1: sha1,
+            bytes: self.bytes,
+            wanted: SourceError::wanted(&self.set),
+            size: self.set.size,
+        })
+    }
+}
+
+/// Hashes the file at `path`; gives the registered hash that it has.
+pub(crate) fn verify(path: &Path, set: &Dataset) -> Result<Hash, SourceError> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() > set.max_size() {
+        return Err(SourceError::too_large(set));
+    }
+    let mut hasher = Hasher::new(*set);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return hasher.finish(path),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}
+
+/// SHA-256 of the content of a gzip file that is one member of at most `size` bytes and nothing else.
+fn gunzipped_sha256(path: &Path, size: u64) -> io::Result<String> {
+    let mut content = GzDecoder::new(BufReader::new(File::open(path)?)).take(size + 1);
+    let mut sha256 = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match content.read(&mut buffer)? {
+            0 => break,
+            count => sha256.update(&buffer[..count]),
+        }
+    }
+    // Some readers would go on into what follows the member: nothing that was not hashed may follow.
+    let mut rest = content.into_inner().into_inner();
+    if !rest.fill_buf()?.is_empty() {
+        return Err(io::Error::from(io::ErrorKind::InvalidData));
+    }
+    Ok(hex(&sha256.finalize()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}

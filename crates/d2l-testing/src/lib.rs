@@ -1,0 +1,8 @@
+//! What the tests of the chapters share. All of it panics where a promise is broken, as tests do.
+
+#![allow(clippy::missing_panics_doc)]
+
+pub mod determinism;
+pub mod flags;
+pub mod resuming;
+pub mod smoke;
