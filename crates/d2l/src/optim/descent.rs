@@ -232,7 +232,6 @@ impl<R: Rule<N>, const N: usize> Descent<R, N> {
 
     /// Scales the gradients down before each step of [`Optimizer::minimize`] where their norm together is above
     /// `max_norm` (section 8.5).
-    #[doc(alias = "grad_clipping")]
     pub fn clip_norm(mut self, max_norm: f64) -> Self {
         self.max_norm = Some(max_norm);
         self
