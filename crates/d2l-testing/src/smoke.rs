@@ -23,6 +23,22 @@ pub fn run(chapter: &Chapter, section: &str, flags: &[&str]) -> anyhow::Result<R
     run_in(tempfile::tempdir()?.path(), chapter, section, flags)
 }
 
+/// The error that a run with wrong settings ends with.
+pub fn message(chapter: &Chapter, section: &str, flags: &[&str]) -> String {
+    format!("{:#}", run(chapter, section, flags).expect_err("a wrong setting"))
+}
+
+/// Holds that a section's results are the same with the same seed and others with another.
+pub fn the_seed_decides(chapter: &Chapter, section: &str, flags: &[&str]) -> anyhow::Result<()> {
+    let metrics = |seed: u64| -> anyhow::Result<_> {
+        let out = tempfile::tempdir()?;
+        Ok(chapter.smoke_with_seed(section, out.path(), flags, seed)?.metrics)
+    };
+    assert_eq!(metrics(7)?, metrics(7)?, "{section}");
+    assert_ne!(metrics(7)?, metrics(8)?, "{section}");
+    Ok(())
+}
+
 fn metric<'a>(record: &'a RunRecord, name: &str) -> &'a Metric {
     record.metrics.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", record.metrics))
 }

@@ -94,22 +94,14 @@ fn a_sentence_of_ones_own_is_translated_by_the_saved_model_without_training() ->
 #[test]
 fn the_same_seed_gives_the_same_results_and_another_seed_others() -> anyhow::Result<()> {
     for section in ["bahdanau-attention", "transformer"] {
-        let run = |seed: u64| -> anyhow::Result<RunRecord> {
-            let out = TempDir::new()?;
-            CHAPTER.smoke_with_seed(section, out.path(), &["--num-epochs", "1"], seed)
-        };
-        assert_eq!(run(7)?.metrics, run(7)?.metrics, "{section}");
-        assert_ne!(run(7)?.metrics, run(8)?.metrics, "{section}");
+        smoke::the_seed_decides(&CHAPTER, section, &["--num-epochs", "1"])?;
     }
     Ok(())
 }
 
 #[test]
 fn wrong_settings_are_errors_that_name_the_flag_or_the_cure() {
-    let message = |section: &str, flags: &[&str]| {
-        let out = TempDir::new().expect("a temporary folder");
-        format!("{:#}", CHAPTER.smoke(section, out.path(), flags).expect_err("a wrong setting"))
-    };
+    let message = |section: &str, flags: &[&str]| smoke::message(&CHAPTER, section, flags);
     for section in ["nadaraya-watson", "bahdanau-attention", "transformer"] {
         assert!(message(section, &["--num-epochs", "0"]).contains("--num-epochs"));
         assert!(message(section, &["--lr", "-1"]).contains("--lr"));

@@ -2,7 +2,6 @@
 
 use computation::CHAPTER;
 use d2l::notebook::{DataOrigin, RunRecord};
-use tempfile::TempDir;
 
 use d2l_testing::smoke;
 
@@ -103,10 +102,7 @@ fn devices_are_listed_with_reasons() -> anyhow::Result<()> {
 
 #[test]
 fn wrong_settings_are_errors_that_name_the_flag() {
-    let message = |section: &str, flags: &[&str]| {
-        let out = TempDir::new().expect("a temporary folder");
-        CHAPTER.smoke(section, out.path(), flags).expect_err("a wrong setting").to_string()
-    };
+    let message = |section: &str, flags: &[&str]| smoke::message(&CHAPTER, section, flags);
     assert!(message("model-construction", &["--batch-size", "0"]).contains("--batch-size"));
     assert!(message("deferred-init", &["--inputs", "0"]).contains("--inputs"));
     assert!(message("use-gpu", &["--largest", "8"]).contains("--largest"));

@@ -7,7 +7,6 @@ pub mod idx;
 mod loader;
 #[cfg(feature = "hub")]
 mod source;
-mod synthetic;
 #[cfg(feature = "hub")]
 mod time_machine;
 #[cfg(feature = "hub")]
@@ -21,7 +20,6 @@ pub use error::DataError;
 pub use loader::{ArrayLoader, Arrays, Batches, Dataset, Epoch, FromFn, Loader, Prefetched, Repeat, from_fn};
 #[cfg(feature = "hub")]
 pub use source::Source;
-pub use synthetic::synthetic_data;
 #[cfg(feature = "hub")]
 pub use time_machine::TimeMachine;
 #[cfg(feature = "hub")]

@@ -119,11 +119,6 @@ impl SequenceLoader {
         &self.device
     }
 
-    /// Rows and steps of a minibatch.
-    pub fn batch_shape(&self) -> (usize, usize) {
-        (self.batch_size, self.num_steps)
-    }
-
     /// How many minibatches an epoch has at most: one fewer where it begins late in the text.
     pub fn batches(&self) -> usize {
         (self.corpus.len() - 1) / self.batch_size / self.num_steps

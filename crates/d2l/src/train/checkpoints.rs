@@ -237,6 +237,7 @@ struct StoredOptimizer {
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredEpoch {
     metrics: Vec<(String, u64)>,
+    steps: usize,
     examples: usize,
     nanoseconds: u64,
 }
@@ -259,14 +260,15 @@ fn numbers(metrics: &[(String, u64)]) -> Vec<(String, f64)> {
 impl From<&EpochRecord> for StoredEpoch {
     fn from(epoch: &EpochRecord) -> Self {
         let nanoseconds = epoch.duration.as_nanos() as u64;
-        Self { metrics: bits(&epoch.metrics), examples: epoch.examples, nanoseconds }
+        Self { metrics: bits(&epoch.metrics), steps: epoch.steps, examples: epoch.examples, nanoseconds }
     }
 }
 
 impl StoredEpoch {
     fn record(&self, epoch: usize) -> EpochRecord {
         let duration = Duration::from_nanos(self.nanoseconds);
-        EpochRecord { epoch, metrics: numbers(&self.metrics), examples: self.examples, duration }
+        let (steps, examples) = (self.steps, self.examples);
+        EpochRecord { epoch, metrics: numbers(&self.metrics), steps, examples, duration }
     }
 }
 

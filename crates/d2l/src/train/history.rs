@@ -32,6 +32,8 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// Mean losses and accuracies over the epoch's steps, and what was evaluated at its end.
     pub metrics: Vec<(String, f64)>,
+    /// How many steps it had.
+    pub steps: usize,
     /// How many examples, or tokens, were trained on.
     pub examples: usize,
     /// How long the steps took, evaluation left out.
@@ -117,6 +119,11 @@ impl History {
         self.epochs.iter().map(|epoch| epoch.examples).sum()
     }
 
+    /// How many steps there were.
+    pub fn steps(&self) -> usize {
+        self.epochs.iter().map(|epoch| epoch.steps).sum()
+    }
+
     /// How long the steps took, evaluation left out.
     pub fn duration(&self) -> Duration {
         self.epochs.iter().map(|epoch| epoch.duration).sum()
@@ -142,6 +149,7 @@ mod tests {
         let epoch = |epoch, metrics: &[(&str, f64)]| EpochRecord {
             epoch,
             metrics: metrics.iter().map(|&(name, value)| (name.to_string(), value)).collect(),
+            steps: 1,
             examples: 10,
             duration: Duration::from_secs(2),
         };

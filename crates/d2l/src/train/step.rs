@@ -140,6 +140,7 @@ impl Step<'_> {
 pub struct EpochEnd<'a> {
     pub(super) record: &'a mut EpochRecord,
     pub(super) num_epochs: usize,
+    pub(super) is_last: bool,
     pub(super) history: &'a History,
 }
 
@@ -149,14 +150,14 @@ impl EpochEnd<'_> {
         self.record.epoch
     }
 
-    /// How many epochs the training has.
+    /// How many epochs the training has; of one of so many steps, the least that it can take.
     pub fn num_epochs(&self) -> usize {
         self.num_epochs
     }
 
     /// Whether the training ends with this epoch.
     pub fn is_last(&self) -> bool {
-        self.record.epoch == self.num_epochs
+        self.is_last
     }
 
     /// Whether this is every so many-th epoch, or the last one.
@@ -177,8 +178,12 @@ impl EpochEnd<'_> {
     /// Takes a figure of the epoch, such as `test_acc`.
     ///
     /// # Errors
-    /// None as of now; so that it can end a closure.
+    /// [`TrainError::Diverged`] where it is not finite.
     pub fn metric(&mut self, name: &str, value: f64) -> StepResult {
+        if !value.is_finite() {
+            let (epoch, step) = (self.record.epoch, self.record.steps);
+            return Err(TrainError::Diverged { what: name.to_string(), value, epoch, step, learning_rate: None }.into());
+        }
         match self.record.metrics.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
             None => self.record.metrics.push((name.to_string(), value)),

@@ -21,6 +21,7 @@ type Evaluation<'a> = Box<dyn FnMut(&mut EpochEnd<'_>) -> StepResult + 'a>;
 /// It is told what it trains with [`Trainer::with`], what to evaluate with [`Trainer::each_epoch`], and what a step is
 /// with [`Trainer::run`]. See the [module](super) for an example.
 pub struct Trainer<'a> {
+    /// Of a training of so many steps, the least that it can take.
     num_epochs: usize,
     max_steps: Option<usize>,
     name: String,
@@ -153,8 +154,10 @@ impl<'a> Trainer<'a> {
             self.monitor.start(&outline);
         }
         let going_on = GoingOn::new();
-        let outcome = (history.epochs.len() + 1..=self.num_epochs)
-            .try_for_each(|epoch| self.epoch(epoch, batches, &mut step, &mut history));
+        let mut outcome = Ok(());
+        while outcome.is_ok() && !self.is_done(&history) {
+            outcome = self.epoch(batches, &mut step, &mut history);
+        }
         drop(going_on);
         if let Some(random) = &self.random {
             random.begin_epoch(0);
@@ -168,19 +171,26 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    fn is_done(&self, history: &History) -> bool {
+        match self.max_steps {
+            Some(max_steps) => history.steps() >= max_steps,
+            None => history.epochs.len() >= self.num_epochs,
+        }
+    }
+
     fn epoch<B: Batches>(
         &mut self,
-        epoch: usize,
         batches: &mut B,
         step: &mut impl FnMut(&mut Step<'_>, B::Batch) -> StepResult,
         history: &mut History,
     ) -> Result<(), TrainError> {
+        let epoch = history.epochs.len() + 1;
         if let Some(random) = &self.random {
             random.begin_epoch(epoch);
         }
         let mut steps = batches.batches();
         if let Some(max_steps) = self.max_steps {
-            steps = steps.min(max_steps - (epoch - 1) * steps);
+            steps = steps.min(max_steps - history.steps());
         }
         let (before, started) = (history.duration().as_secs_f64(), Instant::now());
         let mut sums = Sums::default();
@@ -193,7 +203,7 @@ impl<'a> Trainer<'a> {
             let batch = batch?;
             let points = &mut history.points;
             let mut this = Step { epoch, number, steps, sums: &mut sums, points, started, before };
-            step(&mut this, batch).map_err(|error| self.with_rate(error))?;
+            step(&mut this, batch).map_err(|error| with_rate(error, self.learning_rate()))?;
             let seconds = started.elapsed().as_secs_f64();
             let means = sums.means();
             let per_second = sums.examples as f64 / seconds;
@@ -206,15 +216,24 @@ impl<'a> Trainer<'a> {
             last = number;
         }
         let duration: Duration = started.elapsed();
+        if last == 0 {
+            return Err(TrainError::Setup(format!("epoch {epoch} has no minibatches")));
+        }
         self.check_parameters(epoch, last)?;
-        let mut record = EpochRecord { epoch, metrics: sums.means(), examples: sums.examples, duration };
+        let mut record = EpochRecord { epoch, metrics: sums.means(), steps: last, examples: sums.examples, duration };
         if self.perplexity
             && let Some(loss) = record.get(TRAIN_LOSS)
         {
             record.metrics.push(("perplexity".to_string(), loss.exp()));
         }
+        let is_last = match self.max_steps {
+            Some(max_steps) => history.steps() + last >= max_steps,
+            None => epoch == self.num_epochs,
+        };
+        let rate = self.learning_rate();
         for evaluate in &mut self.evaluations {
-            evaluate(&mut EpochEnd { record: &mut record, num_epochs: self.num_epochs, history })?;
+            let mut end = EpochEnd { record: &mut record, num_epochs: self.num_epochs, is_last, history };
+            evaluate(&mut end).map_err(|error| with_rate(error, rate))?;
         }
         self.monitor.epoch(&record);
         history.epochs.push(record);
@@ -222,17 +241,6 @@ impl<'a> Trainer<'a> {
             checkpoints.keep(&self.name, history, &self.kept)?;
         }
         Ok(())
-    }
-
-    /// The error of a step, with the learning rate where it tells of a loss that is not finite.
-    fn with_rate(&self, error: BoxError) -> TrainError {
-        match TrainError::from(error) {
-            TrainError::Diverged { what, value, epoch, step, learning_rate } => {
-                let learning_rate = learning_rate.or_else(|| self.learning_rate());
-                TrainError::Diverged { what, value, epoch, step, learning_rate }
-            }
-            error => error,
-        }
     }
 
     fn learning_rate(&self) -> Option<f64> {
@@ -249,6 +257,16 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// An error with the learning rate, where it tells of a figure that is not finite and of no rate yet.
+fn with_rate(error: BoxError, rate: Option<f64>) -> TrainError {
+    match TrainError::from(error) {
+        TrainError::Diverged { what, value, epoch, step, learning_rate: None } => {
+            TrainError::Diverged { what, value, epoch, step, learning_rate: rate }
+        }
+        error => error,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use d2l::data::{Arrays, Batches, Dataset, Repeat};
+use d2l::data::{Arrays, Batches, Dataset, Repeat, from_fn};
 use d2l::nn::Linear;
 use d2l::ops::{binary_cross_entropy_with_logits, l1_loss, mse_loss, relu};
 use d2l::optim::{Adam, ParameterGroup, schedule};
@@ -136,6 +136,38 @@ fn a_fixed_number_of_steps() -> Outcome {
     assert_eq!((steps, history.epochs().len()), (12, 3));
     assert!(history.last("next_sentence_loss") == Some(1.0) && history.last("train_loss").is_some());
     Ok(())
+}
+
+/// So many steps also where an epoch has fewer minibatches than it could have, and the last epoch says that it is.
+#[test]
+fn a_fixed_number_of_steps_over_epochs_of_any_length() -> Outcome {
+    let mut epoch = 0;
+    let mut data = from_fn(5, move || {
+        epoch += 1;
+        Ok((0..[3, 5, 4, 5][epoch % 4]).map(|_| Ok(())))
+    });
+    let (mut steps, mut last) = (0, Vec::new());
+    let trainer = Trainer::steps(13).each_epoch(|epoch| {
+        last.push(epoch.is_last());
+        Ok(())
+    });
+    let history = trainer.run(&mut data, |step, ()| {
+        steps += 1;
+        step.metric("loss", 1.0, 1.0)
+    })?;
+    assert_eq!((steps, history.steps()), (13, 13)); // 5 + 4 + 4 of 5
+    assert_eq!(last, [false, false, true]);
+    let empty = Trainer::steps(1).run(&mut from_fn(1, || Ok(std::iter::empty::<Result<()>>())), |_, ()| Ok(()));
+    assert!(empty.expect_err("nothing to train on").to_string().contains("epoch 1 has no minibatches"));
+    Ok(())
+}
+
+/// A figure of an epoch's end that is no number ends the training, and says which and when.
+#[test]
+fn an_evaluation_that_is_no_number() {
+    let trainer = Trainer::new(3).each_epoch(|epoch| epoch.metric("test_loss", f64::NAN));
+    let error = trainer.run(&mut Repeat(2), |step, ()| step.metric("loss", 1.0, 1.0)).expect_err("no number");
+    assert!(matches!(&error, TrainError::Diverged { what, epoch: 1, step: 2, .. } if what == "test_loss"), "{error}");
 }
 
 /// Sections 13.2 and 13.14: a head at ten times the rate, a frozen body, weight decay by group, a rate that falls.

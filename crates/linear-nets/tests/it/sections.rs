@@ -3,7 +3,6 @@
 use d2l::notebook::{DataOrigin, RunRecord};
 use d2l_testing::smoke::{self, by_epoch, falls};
 use linear_nets::CHAPTER;
-use tempfile::TempDir;
 
 fn run(section: &str, flags: &[&str]) -> anyhow::Result<RunRecord> {
     smoke::run(&CHAPTER, section, flags)
@@ -64,19 +63,12 @@ fn softmax_regression_learns_and_both_versions_agree() -> anyhow::Result<()> {
 
 #[test]
 fn the_same_seed_gives_the_same_results_and_another_seed_others() -> anyhow::Result<()> {
-    let run = |seed: u64| -> anyhow::Result<RunRecord> {
-        let out = TempDir::new()?;
-        CHAPTER.smoke_with_seed("softmax-regression-concise", out.path(), &["--num-epochs", "1"], seed)
-    };
-    assert_eq!(run(7)?.metrics, run(7)?.metrics);
-    assert_ne!(run(7)?.metrics, run(8)?.metrics);
-    Ok(())
+    smoke::the_seed_decides(&CHAPTER, "softmax-regression-concise", &["--num-epochs", "1"])
 }
 
 /// The error that a run ends with.
 fn message(section: &str, flags: &[&str]) -> String {
-    let out = TempDir::new().expect("a temporary folder");
-    format!("{:#}", CHAPTER.smoke(section, out.path(), flags).expect_err("a wrong setting"))
+    smoke::message(&CHAPTER, section, flags)
 }
 
 #[test]

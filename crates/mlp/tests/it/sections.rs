@@ -118,22 +118,14 @@ fn house_prices_are_learned_and_handed_in() -> anyhow::Result<()> {
 #[test]
 fn the_same_seed_gives_the_same_results_and_another_seed_others() -> anyhow::Result<()> {
     for section in ["dropout", "kaggle-house-price"] {
-        let run = |seed: u64| -> anyhow::Result<RunRecord> {
-            let out = TempDir::new()?;
-            CHAPTER.smoke_with_seed(section, out.path(), &["--num-epochs", "1"], seed)
-        };
-        assert_eq!(run(7)?.metrics, run(7)?.metrics);
-        assert_ne!(run(7)?.metrics, run(8)?.metrics);
+        smoke::the_seed_decides(&CHAPTER, section, &["--num-epochs", "1"])?;
     }
     Ok(())
 }
 
 #[test]
 fn wrong_settings_are_errors_that_name_the_flag() {
-    let message = |section: &str, flags: &[&str]| {
-        let out = TempDir::new().expect("a temporary folder");
-        format!("{:#}", CHAPTER.smoke(section, out.path(), flags).expect_err("a wrong setting"))
-    };
+    let message = |section: &str, flags: &[&str]| smoke::message(&CHAPTER, section, flags);
     assert!(message("mlp-scratch", &["--num-hiddens", "0"]).contains("--num-hiddens"));
     assert!(message("dropout", &["--dropout1", "1.5"]).contains("--dropout1"));
     assert!(message("kaggle-house-price", &["--k", "1"]).contains("--k"));

@@ -44,8 +44,8 @@ pub struct Index {
     items: BTreeMap<String, Item>,
     /// Another public path to an item: what `pub use` makes.
     others: BTreeMap<String, String>,
-    /// Another path to a whole crate or module: what `pub use d2l_ops as ops` makes.
-    modules: BTreeMap<String, String>,
+    /// Another path to what is in another crate, all of it or a part: what `pub use d2l_ops as ops` makes.
+    elsewhere: BTreeMap<String, String>,
 }
 
 /// A module as its file has it, public or not.
@@ -117,10 +117,9 @@ impl Index {
         if let Some(item) = self.items.get(path).or_else(|| self.items.get(self.others.get(path)?)) {
             return Some(item);
         }
-        let (here, home) = self
-            .modules
-            .iter()
-            .find(|(here, _)| path.strip_prefix(here.as_str()).is_some_and(|rest| rest.starts_with("::")))?;
+        let within = |rest: &str| rest.is_empty() || rest.starts_with("::");
+        let leads = |(here, _): &(&String, &String)| path.strip_prefix(here.as_str()).is_some_and(within);
+        let (here, home) = self.elsewhere.iter().find(leads)?;
         self.get(&format!("{home}{}", &path[here.len()..]))
     }
 
@@ -133,14 +132,13 @@ impl Index {
             self.add(found, path, parts);
         }
         for used in module.uses.iter().filter(|used| used.is_public) {
-            if used.path[0].starts_with("d2l_") && !used.is_glob {
-                // Of another crate here: a whole crate, one of its modules, or an item.
-                let (here, home) = (format!("{}::{}", path.join("::"), used.name), used.path.join("::"));
-                self.modules.insert(here.clone(), home.clone());
-                self.others.insert(here, home);
+            let Some((target, is_public)) = root.find(&path[1..], &used.path) else {
+                if !used.is_glob {
+                    let here = format!("{}::{}", path.join("::"), used.name);
+                    self.elsewhere.insert(here, used.path.join("::"));
+                }
                 continue;
-            }
-            let Some((target, is_public)) = root.find(&path[1..], &used.path) else { continue };
+            };
             let chosen = target.items.iter().filter(|found| used.is_glob || used.path.last() == Some(&found.name));
             for found in chosen {
                 let shown = if used.is_glob { &found.name } else { &used.name };
@@ -514,6 +512,24 @@ pub fn secret() {}
         let shown = index.get("my_crate::Shown").unwrap();
         assert_eq!((shown.path.as_str(), shown.summary.as_str()), ("my_crate::open::Shown", "Shows."));
         assert_eq!((shown.aliases[0].as_str(), shown.line), ("show", 6));
+    }
+
+    #[test]
+    fn what_another_crate_has_is_found_where_it_is_handed_on() {
+        let fixture = Fixture::new();
+        fixture.write(
+            "crates/kernels/src/lib.rs",
+            "mod soft;\npub use soft::softmax;\npub struct T;\nimpl T { pub fn of() {} }\n",
+        );
+        fixture.write("crates/kernels/src/soft.rs", "pub fn softmax() {}\n");
+        fixture.write("crates/whole/src/lib.rs", "pub use kernels as ops;\npub mod nn;\n");
+        fixture.write("crates/whole/src/nn.rs", "pub use kernels::T;\n");
+        let index = Index::read(&fixture.workspace, &["kernels", "whole"]).unwrap();
+        let url = |path: &str| index.get(path).map(|item| item.url.as_str());
+        assert_eq!(url("whole::ops::softmax"), Some("kernels/fn.softmax.html"));
+        assert_eq!(url("whole::nn::T"), Some("kernels/struct.T.html"));
+        assert_eq!(url("whole::nn::T::of"), Some("kernels/struct.T.html#method.of"));
+        assert_eq!((url("whole::ops::no"), url("whole::opsoftmax")), (None, None));
     }
 
     #[test]
