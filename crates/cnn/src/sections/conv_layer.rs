@@ -121,24 +121,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let parameters = nb.parameters();
     let conv = Conv2d::without_bias(1, 1, (1, 2), Conv2dConfig::default(), &parameters.builder())?;
     let (x, y) = (image.reshape((1, 1, 6, 8))?, edges.reshape((1, 1, 6, 7))?);
-    let history = nb.trainer(config.steps).named("ten-steps").with(&parameters).run(&mut Repeat(1), |step, ()| {
-        let loss = (conv.forward(&x)? - &y)?.sqr()?.sum_all()?;
-        let grads = backward(&loss)?;
-        for kernel in parameters.variables() {
-            kernel.set(&(kernel.as_detached_tensor() - (grads.get(&kernel)? * config.lr)?)?)?;
-        }
-        step.loss(&loss, 1)
-    })?;
-    for (step, loss) in (1..).zip(history.metric("train_loss")).filter(|(step, _)| step % 2 == 0) {
-        nb.say(format!("step {step:2}, loss {loss:.4}"))?;
-    }
-    let kernel = conv.weight().flatten_all()?.to_vec1::<f32>()?;
-    nb.say(format!("after {} steps the kernel is {kernel:.3?}", config.steps))?;
-    nb.metric("loss_after_steps", history.last("train_loss").unwrap_or(f64::NAN))?;
-
-    nb.cell("Where the steps lead")?;
-    let trainer = nb.trainer(EXTRA_STEPS).named("more-steps").with(&parameters);
-    let history = trainer.run(&mut Repeat(1), |step, ()| {
+    let mut descend = |step: &mut Step<'_>, (): ()| -> StepResult {
         let loss = (conv.forward(&x)? - &y)?.sqr()?.sum_all()?;
         let grads = backward(&loss)?;
         for kernel in parameters.variables() {
@@ -148,14 +131,26 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         step.metric("left weight", f64::from(kernel[0]), 1.0)?;
         step.metric("right weight", f64::from(kernel[1]), 1.0)?;
         step.loss(&loss, 1)
-    })?;
+    };
+    let trainer = nb.trainer(config.steps).named("ten-steps").with(&parameters);
+    let history = trainer.run(&mut Repeat(1), &mut descend)?;
+    for (step, loss) in (1..).zip(history.metric("train_loss")).filter(|(step, _)| step % 2 == 0) {
+        nb.say(format!("step {step:2}, loss {loss:.4}"))?;
+    }
+    let kernel = conv.weight().flatten_all()?.to_vec1::<f32>()?;
+    nb.say(format!("after {} steps the kernel is {kernel:.3?}", config.steps))?;
+    nb.metric("loss_after_steps", history.last("train_loss").unwrap_or(f64::NAN))?;
+
+    nb.cell("Where the steps lead")?;
+    let trainer = nb.trainer(EXTRA_STEPS).named("more-steps").with(&parameters);
+    let further = trainer.run(&mut Repeat(1), &mut descend)?;
     let kernel = conv.weight().flatten_all()?.to_vec1::<f32>()?;
     nb.say(format!("after {EXTRA_STEPS} more it is {kernel:.3?}"))?;
     nb.metric("kernel_error", f64::from((kernel[0] - 1.0).abs().max((kernel[1] + 1.0).abs())))?;
     let mut chart = Chart::new().x_label("step").y_label("weight").horizontal(1.0).horizontal(-1.0);
     for weight in ["left weight", "right weight"] {
-        let (steps, values) = history.curve(weight);
-        let steps: Vec<f64> = steps.iter().map(|step| step + config.steps as f64).collect();
+        let values = [history.metric(weight), further.metric(weight)].concat();
+        let steps: Vec<f64> = (1..=values.len()).map(|step| step as f64).collect();
         chart = chart.line(weight, &steps, &values);
     }
     nb.figure("kernel", "The kernel's two weights by step, towards 1 and −1", chart)?;

@@ -1,5 +1,7 @@
 //! What a training is shown by: curves, a table, predictions.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use candle_core::D;
 use candle_nn::ModuleT;
@@ -42,15 +44,16 @@ impl Notebook {
         }
         self.say(epoch_table(&names, history.epochs()))?;
         let last = history.epochs().len() as f64;
-        // The book's range, wider where a curve leaves it.
-        let shown: Vec<f64> = names.iter().flat_map(|name| history.metric(name)).collect();
-        let (low, high) = shown.iter().fold((0.3f64, 0.9f64), |(low, high), &y| (low.min(y), high.max(y)));
-        let mut chart = Chart::new().x_label("epoch").x_range(0.0..last.max(1.0)).y_range(low..high);
-        for name in &names {
-            // What the steps gave has points within epochs, as in the book; what is evaluated has one an epoch.
+        // What the steps gave has points within epochs, as in the book; what is evaluated has one an epoch.
+        let curve = |name: &String| {
             let (fine, coarse) = (history.fine_curve(name), history.curve(name));
-            let (xs, ys) = if fine.0.is_empty() { coarse } else { fine };
-            chart = chart.line(title(name), &xs, &ys);
+            if fine.0.is_empty() { coarse } else { fine }
+        };
+        let curves: Vec<_> = names.iter().map(curve).collect();
+        let values = height(curves.iter().flat_map(|(_, ys)| ys.iter().copied()));
+        let mut chart = Chart::new().x_label("epoch").x_range(0.0..last.max(1.0)).y_range(values);
+        for (name, (xs, ys)) in names.iter().zip(&curves) {
+            chart = chart.line(title(name), xs, ys);
         }
         if self.on_terminal() {
             self.print(&plot::terminal(&chart)?)?;
@@ -110,6 +113,13 @@ impl Notebook {
     }
 }
 
+/// The book's range of a training's curves, wider where one leaves it, with a margin there.
+fn height(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let (low, high) = values.fold((0.3f64, 0.9f64), |(low, high), y| (low.min(y), high.max(y)));
+    let margin = 0.03 * (high - low);
+    (if low < 0.3 { low - margin } else { low })..(if high > 0.9 { high + margin } else { high })
+}
+
 /// The columns that come first in a table, and the curves, where there are such.
 const COLUMNS_FIRST: [&str; 3] = ["train_loss", "train_acc", "test_acc"];
 
@@ -139,4 +149,16 @@ fn listed(names: &[String]) -> String {
     };
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_curve_is_cut_off() {
+        assert_eq!(height([0.4, 0.8].into_iter()), 0.3..0.9);
+        let wide = height([1.2, 0.1].into_iter());
+        assert!(wide.start < 0.1 && wide.end > 1.2 && wide.start > 0.0 && wide.end < 1.3, "{wide:?}");
+    }
 }
