@@ -1,3 +1,3 @@
 //! Runs the sections of chapter 10.
 
-d2l::chapter_main!(attention::CHAPTER);
+d2l_program::chapter_main!(attention::CHAPTER);

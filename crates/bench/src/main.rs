@@ -9,7 +9,7 @@ use bench::workloads::{WORKLOADS, Workload};
 use clap::{Parser, Subcommand};
 use d2l::notebook::threads;
 
-d2l::program_main!(Invocation::from_args());
+d2l_program::program_main!(Invocation::from_args());
 
 /// Times steps of the book's trainings on synthetic data.
 #[derive(Debug, Parser)]

@@ -1,3 +1,3 @@
 //! Runs the sections of chapters 6 and 7.
 
-d2l::chapter_main!(cnn::CHAPTER);
+d2l_program::chapter_main!(cnn::CHAPTER);

@@ -1,3 +1,3 @@
 //! Runs the sections of chapter 5.
 
-d2l::chapter_main!(computation::CHAPTER);
+d2l_program::chapter_main!(computation::CHAPTER);

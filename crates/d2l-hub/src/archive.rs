@@ -3,7 +3,8 @@
 //! The convenience functions of archive libraries have followed links out of their folder more than once, so the loop
 //! here is its own: only regular files and folders, only inside the target, no file twice, and bounds on the number of
 //! entries, on their sizes and on the compression ratio. Everything is unpacked beside the target and renamed when it
-//! is complete; a marker file inside keeps the hash of the archive, so that a half-unpacked folder is never trusted.
+//! is complete; a marker file inside keeps the hash of the archive and lists the files, so that neither a half-unpacked
+//! folder nor one that has changed since is trusted.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -17,9 +18,17 @@ use thiserror::Error;
 use zip::{ZipArchive, result::ZipError};
 
 use crate::partial;
+use crate::verify::sha256_of;
 
 /// The file in an unpacked folder that names the archive it came from.
 const MARKER: &str = ".unpacked-from";
+
+/// What follows the archive's hash in a marker that lists the files.
+const LISTED: &str = "files:";
+
+/// How many bytes of an unpacked set are hashed at each use: all of any set of text, in a tenth of a second; of the large
+/// sets of images, as many as a second allows.
+const HASHED_BYTES: u64 = 256 << 20;
 
 /// What an archive may hold at most; the defaults fit the largest of the book's sets.
 #[derive(Debug, Clone)]
@@ -52,8 +61,8 @@ pub enum ArchiveError {
     TooLarge { archive: PathBuf, limit: u64, what: &'static str },
     #[error("{}: damaged or cut short ({reason}); delete it and fetch it again", archive.display())]
     Damaged { archive: PathBuf, reason: String },
-    #[error("{}: cannot be written ({source}); free some space or choose another folder", path.display())]
-    Write { path: PathBuf, source: io::Error },
+    #[error("{}: cannot be written ({reason}); free some space or choose another folder", path.display())]
+    Write { path: PathBuf, reason: io::Error },
 }
 
 /// Unpacks `archive` to `folder`, replacing an earlier version of it; `origin` (the hash of the archive) goes into the
@@ -68,30 +77,85 @@ pub fn unpack(archive: &Path, folder: &Path, origin: &str, limits: &Limits) -> R
     let target = partial::path_for(folder);
     let result = unpack_to(archive, &target, limits).and_then(|()| publish(&target, folder, origin));
     if target.exists()
-        && let Err(source) = fs::remove_dir_all(&target)
+        && let Err(reason) = fs::remove_dir_all(&target)
         && result.is_ok()
     {
-        return Err(ArchiveError::Write { path: target, source });
+        return Err(ArchiveError::Write { path: target, reason });
     }
     result
 }
 
 /// What [`unpack`] noted as the archive of this folder; `None` for a folder that is absent or was not unpacked here.
 pub fn origin_of(folder: &Path) -> Option<String> {
-    fs::read_to_string(folder.join(MARKER)).ok()
+    let marker = fs::read_to_string(folder.join(MARKER)).ok()?;
+    marker.lines().next().map(str::to_owned)
+}
+
+/// Whether a folder still holds every file that [`unpack`] wrote there, as long as it was then; and, up to
+/// [`HASHED_BYTES`] of the smallest ones, with the same content. What was added since does not matter.
+pub fn is_intact(folder: &Path) -> bool {
+    let Ok(marker) = fs::read_to_string(folder.join(MARKER)) else { return false };
+    let mut lines = marker.lines().skip(1);
+    // Markers of earlier versions end after the first line: of their folders nothing is known.
+    if lines.next() != Some(LISTED) {
+        return false;
+    }
+    let mut listed = Vec::new();
+    for line in lines {
+        let mut parts = line.splitn(3, ' ');
+        let (Some(bytes), Some(sha256), Some(name)) = (parts.next(), parts.next(), parts.next()) else { return false };
+        let (Ok(bytes), path) = (bytes.parse::<u64>(), folder.join(name)) else { return false };
+        if !fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == bytes) {
+            return false;
+        }
+        listed.push((bytes, sha256, path));
+    }
+    listed.sort_by_key(|(bytes, ..)| *bytes);
+    let mut left = HASHED_BYTES;
+    listed.iter().all(|(bytes, sha256, path)| match left.checked_sub(*bytes) {
+        Some(rest) => {
+            left = rest;
+            sha256_of(path).is_ok_and(|found| found == *sha256)
+        }
+        None => true,
+    })
 }
 
 /// Writes the marker and moves the finished folder to its place.
 fn publish(unpacked: &Path, folder: &Path, origin: &str) -> Result<(), ArchiveError> {
     let root = only_folder_in(unpacked).map_err(|source| write_error(unpacked, source))?;
     let root = root.as_deref().unwrap_or(unpacked);
-    create_new(&root.join(MARKER))
-        .and_then(|mut marker| marker.write_all(origin.as_bytes()))
+    marker_of(root, origin)
+        .and_then(|marker| create_new(&root.join(MARKER))?.write_all(marker.as_bytes()))
         .map_err(|source| write_error(root, source))?;
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|source| write_error(folder, source))?;
     }
     fs::rename(root, folder).map_err(|source| write_error(folder, source))
+}
+
+/// The archive's hash, [`LISTED`], and a line for each file with its bytes, its SHA-256 and its path.
+fn marker_of(root: &Path, origin: &str) -> io::Result<String> {
+    let mut marker = format!("{origin}\n{LISTED}\n");
+    let mut waiting = vec![root.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            if entry.file_type()?.is_dir() {
+                waiting.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            if name.contains('\n') {
+                return Err(io::Error::other(format!("a line break in the name {name:?}")));
+            }
+            let (bytes, sha256) = (entry.metadata()?.len(), sha256_of(&path)?);
+            marker.extend([&bytes.to_string(), " ", &sha256, " ", &name, "\n"]);
+        }
+    }
+    Ok(marker)
 }
 
 /// The one folder that `folder` holds, if it holds nothing else.
@@ -282,6 +346,6 @@ fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-fn write_error(path: &Path, source: io::Error) -> ArchiveError {
-    ArchiveError::Write { path: path.to_owned(), source }
+fn write_error(path: &Path, reason: io::Error) -> ArchiveError {
+    ArchiveError::Write { path: path.to_owned(), reason }
 }

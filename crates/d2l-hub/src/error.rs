@@ -25,8 +25,8 @@ pub enum HubError {
         list(.attempts), path.display()
     )]
     Unavailable { name: &'static str, path: PathBuf, mirror_path: &'static str, attempts: Vec<Attempt> },
-    #[error("{}: cannot be written ({source}); free some space, or set D2L_DATA_DIR to a folder that can be written", path.display())]
-    Write { path: PathBuf, source: io::Error },
+    #[error("{}: cannot be written ({reason}); free some space, or set D2L_DATA_DIR to a folder that can be written", path.display())]
+    Write { path: PathBuf, reason: io::Error },
     #[error(
         "{}: still locked by another process after {} s; stop that process, or wait and start again",
         path.display(), waited.as_secs()
@@ -38,7 +38,7 @@ pub enum HubError {
 
 impl HubError {
     pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        |source| Self::Write { path: path.to_owned(), source }
+        |reason| Self::Write { path: path.to_owned(), reason }
     }
 }
 
@@ -64,7 +64,7 @@ pub enum SourceError {
     #[error("no such file")]
     Absent,
     #[error("cannot be read ({0})")]
-    Read(#[source] io::Error),
+    Read(io::Error),
     #[error("no connection ({0})")]
     Connection(String),
     #[error("no connection within {} s", .0.as_secs_f32())]

@@ -1,6 +1,7 @@
 //! Finding, downloading, checking and unpacking.
 
-use std::{env, fmt, fs, path::PathBuf, time::Duration};
+use std::path::{Path, PathBuf};
+use std::{env, fmt, fs, time::Duration};
 
 use crate::archive::{self, Limits};
 use crate::dataset::{Dataset, Hash, PackageFile};
@@ -60,6 +61,11 @@ impl fmt::Debug for Hub {
             .field("offline", offline)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a folder was unpacked from this set's archive.
+fn is_unpacked(set: &Dataset, folder: &Path) -> bool {
+    archive::origin_of(folder).is_some_and(|origin| set.hashes.iter().any(|hash| hash.to_string() == origin))
 }
 
 /// A place to look for one set.
@@ -151,9 +157,7 @@ impl Hub {
     pub fn fetch_extracted(&self, name: &str) -> Result<PathBuf, HubError> {
         let set = self.dataset(name)?;
         let folder = self.folder_of(set);
-        let is_unpacked = || {
-            archive::origin_of(&folder).is_some_and(|origin| set.hashes.iter().any(|hash| hash.to_string() == origin))
-        };
+        let is_unpacked = || is_unpacked(set, &folder) && archive::is_intact(&folder);
         if is_unpacked() {
             return Ok(folder);
         }
@@ -172,13 +176,15 @@ impl Hub {
         self.datasets.iter().map(|set| (set.name, self.fetch(set.name))).collect()
     }
 
-    /// Whether the cache holds a set, whole and unchanged.
+    /// Whether the cache holds a set, whole and unchanged, and its unpacked files too where it has been unpacked.
     ///
     /// # Errors
     /// The name is unknown.
     pub fn is_cached(&self, name: &str) -> Result<bool, HubError> {
         let set = self.dataset(name)?;
-        Ok(verify(&self.path_of(set), set).is_ok())
+        let folder = self.folder_of(set);
+        let is_damaged = is_unpacked(set, &folder) && !archive::is_intact(&folder);
+        Ok(verify(&self.path_of(set), set).is_ok() && !is_damaged)
     }
 
     fn dataset(&self, name: &str) -> Result<&Dataset, HubError> {

@@ -97,6 +97,19 @@ fn gunzipped_sha256(path: &Path, size: u64) -> io::Result<String> {
     Ok(hex(&sha256.finalize()))
 }
 
+/// SHA-256 of a file, in hexadecimal digits.
+pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut sha256 = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&sha256.finalize())),
+            count => sha256.update(&buffer[..count]),
+        }
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

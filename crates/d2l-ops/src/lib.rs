@@ -9,7 +9,6 @@
 
 mod activation;
 mod add;
-mod allocator;
 mod avg_pool2d;
 mod batch_norm;
 mod broadcast;
@@ -58,7 +57,6 @@ mod winograd;
 
 pub use activation::{gelu, gelu_tanh, relu, sigmoid, tanh};
 pub use add::{add, add_relu};
-pub use allocator::Allocator;
 pub use avg_pool2d::{adaptive_avg_pool2d, avg_pool1d, avg_pool2d, global_avg_pool2d};
 pub use batch_norm::{BatchNormConfig, RunningStatistics, batch_norm};
 pub use broadcast::{broadcast_add, broadcast_div, broadcast_mul, broadcast_sub};

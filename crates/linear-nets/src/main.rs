@@ -1,3 +1,3 @@
 //! Runs the sections of chapter 3.
 
-d2l::chapter_main!(linear_nets::CHAPTER);
+d2l_program::chapter_main!(linear_nets::CHAPTER);

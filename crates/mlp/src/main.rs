@@ -1,3 +1,3 @@
 //! Runs the sections of chapter 4.
 
-d2l::chapter_main!(mlp::CHAPTER);
+d2l_program::chapter_main!(mlp::CHAPTER);

@@ -1,3 +1,3 @@
 //! Runs the sections of chapter 2.
 
-d2l::chapter_main!(preliminaries::CHAPTER);
+d2l_program::chapter_main!(preliminaries::CHAPTER);

@@ -1,3 +1,3 @@
 //! Runs the sections of chapters 8 and 9.
 
-d2l::chapter_main!(rnn::CHAPTER);
+d2l_program::chapter_main!(rnn::CHAPTER);

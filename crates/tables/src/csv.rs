@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::slice;
 
 use csv::{ReaderBuilder, StringRecord, Terminator};
+use d2l::text::decode;
 use polars::prelude::{Column, DataFrame};
 
 use crate::{Result, TableError};
@@ -64,7 +65,6 @@ impl Csv {
     /// quotation mark out of place, two columns of one name, a row with more or fewer fields than the header, or no row.
     pub fn read(file: &Path) -> Result<Self> {
         let text = decode(file)?;
-        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let text = text.trim_end_matches('\n');
         let first = text.lines().next().unwrap_or_default();
         for (separator, name) in [('\t', "tabs"), (';', "semicolons"), ('|', "bars")] {
@@ -184,26 +184,6 @@ impl Csv {
     fn unfit(&self, line: usize, place: usize, field: Option<&str>, kind: Kind) -> TableError {
         let (column, field) = (&self.header[place], field.unwrap_or(MISSING));
         TableError::fault(&self.file, line, format!("column `{column}`: `{field}` is no {kind}"))
-    }
-}
-
-/// A file's text.
-fn decode(file: &Path) -> Result<String> {
-    let bytes = std::fs::read(file).map_err(|source| TableError::Read { file: file.to_owned(), source })?;
-    let fault = |place: usize, fault: &str| {
-        let line = bytes[..place].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        TableError::fault(file, line, format!("{fault}; save the file as UTF-8"))
-    };
-    let marked = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| bytes.starts_with(mark));
-    if let Some(zero) = if marked { Some(0) } else { bytes.iter().position(|&byte| byte == 0) } {
-        return Err(fault(zero, "the file is in UTF-16, or has a zero byte"));
-    }
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(error) => {
-            let place = error.valid_up_to();
-            Err(fault(place, &format!("the byte 0x{:02X} is not UTF-8, the file is probably in Latin-1", bytes[place])))
-        }
     }
 }
 

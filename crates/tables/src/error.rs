@@ -1,22 +1,17 @@
 //! What can be wrong with a table.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
+use d2l::text::TextError;
 use polars::prelude::{DataType, PolarsError};
 
 /// Why a file is no table, or a table no tensor.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
-    /// A file that cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    /// A file that is no text.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// A file that is at fault.
     #[error("{}, line {line}: {fault}", file.display())]
     Fault {

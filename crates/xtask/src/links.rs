@@ -12,7 +12,9 @@ use crate::report::Problem;
 
 /// Links that lead nowhere, in the README, the pages and the data folder's README.
 pub fn broken_links(workspace: &Workspace) -> Result<Vec<Problem>> {
-    let mut files = vec![workspace.root.join("README.md"), workspace.root.join("data/README.md")];
+    let mut files = ["README.md", "CONTRIBUTING.md", "data/README.md"].map(|file| workspace.root.join(file)).to_vec();
+    markdown_files(&workspace.root.join("crates"), &mut files)?;
+    markdown_files(&workspace.root.join("examples"), &mut files)?;
     markdown_files(&workspace.pages_dir(), &mut files)?;
     files.retain(|file| file.is_file());
 

@@ -368,6 +368,56 @@ fn archives_are_unpacked_once() {
     );
 }
 
+/// An archive of a text and of a folder with a picture.
+fn archived(first: &[u8]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    for (name, content) in [("set/a.txt", first), ("set/pictures/b.bin", b"picture")] {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        writer.write_all(content).expect("its content");
+    }
+    writer.finish().expect("an archive").into_inner()
+}
+
+#[test]
+fn a_damaged_unpacked_set_is_unpacked_anew() {
+    let bytes = archived(b"one and two");
+    let server = Server::start(vec![Answer::ok(&bytes)]);
+    let hashes = vec![Hash::Sha256(sha256(&bytes))];
+    let bench = Bench::new(Dataset {
+        path: "folder/set.zip",
+        hashes: hashes.leak(),
+        size: bytes.len() as u64,
+        ..set(&[&server.url])
+    });
+    let folder = bench.hub.fetch_extracted("set").expect("an unpacked set");
+    let (text, picture) = (folder.join("a.txt"), folder.join("pictures/b.bin"));
+    let marker = folder.join(".unpacked-from");
+    let damages: [&dyn Fn(); 6] = [
+        &|| fs::remove_file(&text).expect("deleted"),
+        &|| fs::write(&text, b"one").expect("cut"),
+        &|| fs::write(&picture, b"pixture").expect("changed, as long as before"),
+        &|| {
+            fs::remove_file(&picture).expect("deleted");
+            fs::create_dir(&picture).expect("a folder in its place");
+        },
+        // What earlier versions wrote: nothing is known of such a folder.
+        &|| fs::write(&marker, sha256(&bytes)).expect("a marker"),
+        &|| fs::write(&marker, fs::read_to_string(&marker).expect("it").replace("11 ", "eleven ")).expect("a marker"),
+    ];
+    for damage in damages {
+        assert!(bench.hub.is_cached("set").expect("a known set"));
+        damage();
+        bench.hub.fetch_extracted("set").expect("unpacked anew");
+        assert_eq!(fs::read(&text).expect("its text"), b"one and two");
+        assert_eq!(fs::read(&picture).expect("its picture"), b"picture");
+    }
+    fs::write(&text, b"one").expect("cut");
+    assert!(!bench.hub.is_cached("set").expect("a known set"), "what `data verify` says");
+    fs::remove_file(bench.hub.cache.join("folder/set.zip")).expect("the archive");
+    let error = bench.hub.fetch_extracted("set").expect_err("neither the archive nor a server that gives it again");
+    assert!(matches!(error, HubError::Unavailable { .. }), "{error}");
+}
+
 // ---- the cache folder ----
 
 #[test]

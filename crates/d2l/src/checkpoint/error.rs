@@ -11,20 +11,20 @@ use candle_core::DType;
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The file cannot be read.
-    #[error("{}: the checkpoint cannot be read: {source}", path.display())]
+    #[error("{}: the checkpoint cannot be read: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file cannot be written.
-    #[error("{}: the checkpoint cannot be written: {source}; what was there before is unchanged", path.display())]
+    #[error("{}: the checkpoint cannot be written: {reason}; what was there before is unchanged", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file's content makes no sense.
     #[error("{}: the file is cut short, damaged, or not of this format: {reason}", path.display())]
@@ -61,14 +61,14 @@ pub enum CheckpointError {
         names: Vec<String>,
     },
     /// One tensor cannot be written, read or moved to its device.
-    #[error("{}: tensor {name}: {source}", path.display())]
+    #[error("{}: tensor {name}: {reason}", path.display())]
     Tensor {
         /// The file.
         path: PathBuf,
         /// The tensor's name.
         name: String,
         /// candle's reason.
-        source: Box<candle_core::Error>,
+        reason: Box<candle_core::Error>,
     },
 }
 
@@ -77,9 +77,45 @@ impl CheckpointError {
         Self::Damaged { path: path.into(), reason: reason.to_string() }
     }
 
-    pub(super) fn tensor(path: &Path, name: &str, source: candle_core::Error) -> Self {
-        Self::Tensor { path: path.into(), name: name.into(), source: Box::new(source) }
+    pub(super) fn unsupported(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Unsupported { path: path.into(), reason: reason.into() }
     }
+
+    pub(super) fn tensor(path: &Path, name: &str, reason: candle_core::Error) -> Self {
+        Self::Tensor { path: path.into(), name: name.into(), reason: Box::new(reason) }
+    }
+}
+
+/// What a file is that is sound, but not what was asked for.
+pub(super) struct Stranger {
+    /// Whether it is a zip archive, as PyTorch writes.
+    pub is_zip: bool,
+    /// What it is, and what to do.
+    pub advice: &'static str,
+}
+
+/// What a file is, where its first bytes tell that it is no safetensors file.
+pub(super) fn stranger(start: &[u8]) -> Option<Stranger> {
+    const WEB_PAGE: &str =
+        "this is a web page, such as a sign-in page or an error message, under the file's name; get the file itself";
+    const POINTER: &str =
+        "this is a pointer of Git LFS, not the file that it stands for; run `git lfs pull` where it came from";
+    let text = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start).trim_ascii_start();
+    let opens = |words: &str| text.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words.as_bytes()));
+    let (is_zip, advice) = if ["<!doctype", "<html", "<head", "<body", "<?xml"].iter().any(|tag| opens(tag)) {
+        (false, WEB_PAGE)
+    } else if opens("version https://git-lfs") {
+        (false, POINTER)
+    } else if start.starts_with(b"PK\x03\x04") {
+        (true, "this is a zip archive, as PyTorch writes; read it with `checkpoint::read_pytorch`")
+    } else if start.starts_with(b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46") {
+        (false, "PyTorch wrote it before its release 1.6; load it there, and save it anew")
+    } else if start.get(8) == Some(&b'{') {
+        (false, "this is a safetensors file; read it with `Checkpoint::load`")
+    } else {
+        return None;
+    };
+    Some(Stranger { is_zip, advice })
 }
 
 fn named(names: &[String]) -> String {
@@ -130,7 +166,7 @@ impl fmt::Display for Differences {
             ("missing in the file", self.missing.clone()),
             ("unexpected in the file", self.unexpected.clone()),
             ("of another shape", differing(&self.shapes)),
-            ("of another type", differing(&self.dtypes)),
+            ("of another type, which Checkpoint::to_dtype converts", differing(&self.dtypes)),
         ];
         let parts = parts.iter().filter(|(_, names)| !names.is_empty());
         let parts: Vec<String> = parts.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect();

@@ -21,6 +21,7 @@
 
 mod error;
 mod model;
+mod pickle;
 mod pytorch;
 
 use std::collections::{BTreeMap, HashMap};
@@ -29,9 +30,11 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
-use safetensors::{SafeTensorError, SafeTensors};
+use candle_core::safetensors::Load as _;
+use candle_core::{DType, Device, Tensor};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
+use error::stranger;
 pub use error::{CheckpointError, Differences, Differing};
 pub use model::Restored;
 pub use pytorch::read_pytorch;
@@ -68,6 +71,19 @@ impl Checkpoint {
         &self.metadata
     }
 
+    /// The same with every tensor of floating-point numbers in `dtype`.
+    ///
+    /// # Errors
+    /// Where a tensor cannot be converted.
+    pub fn to_dtype(&self, dtype: DType) -> candle_core::Result<Self> {
+        let convert = |(name, tensor): (&String, &Tensor)| {
+            let tensor = if tensor.dtype().is_float() { tensor.to_dtype(dtype)? } else { tensor.clone() };
+            Ok((name.clone(), tensor))
+        };
+        let tensors = self.tensors.iter().map(convert).collect::<candle_core::Result<_>>()?;
+        Ok(Self { tensors, metadata: self.metadata.clone(), origin: self.origin.clone() })
+    }
+
     /// Writes the checkpoint to `path`, making its folder where there is none. Whoever reads the file, and whatever
     /// fails, sees either the content from before or the new one.
     ///
@@ -83,7 +99,7 @@ impl Checkpoint {
         let on_cpu = on_cpu.collect::<Result<Vec<_>, CheckpointError>>()?;
         let metadata: Option<HashMap<_, _>> =
             (!self.metadata.is_empty()).then(|| self.metadata.clone().into_iter().collect());
-        let failed = |source| CheckpointError::Write { path: path.into(), source };
+        let failed = |reason| CheckpointError::Write { path: path.into(), reason };
         // Not `serialize_to_file`, which neither syncs nor keeps the usual permissions.
         let bytes = safetensors::serialize(on_cpu, metadata).map_err(|error| failed(io::Error::other(error)))?;
         replace(path, |part| part.write_all(&bytes)).map_err(failed)
@@ -92,18 +108,27 @@ impl Checkpoint {
     /// Reads the checkpoint of a file, its tensors on `device`.
     ///
     /// # Errors
-    /// Where the file cannot be read, is damaged, or is no safetensors file.
+    /// Where the file cannot be read, is damaged or no safetensors file, or has a tensor of a type that candle lacks. Truth
+    /// values come as `u8`, 0 or 1.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, CheckpointError> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|source| CheckpointError::Read { path: path.into(), source })?;
-        let damaged = |error: SafeTensorError| CheckpointError::damaged(path, error);
+        let bytes = fs::read(path).map_err(|reason| CheckpointError::Read { path: path.into(), reason })?;
+        let damaged = |error: SafeTensorError| match stranger(&bytes) {
+            Some(what) if bytes.get(8) != Some(&b'{') => CheckpointError::unsupported(path, what.advice),
+            _ => CheckpointError::damaged(path, error),
+        };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
         let metadata = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-        SafeTensors::deserialize(&bytes).map_err(damaged)?; // so that what fails below is a tensor's type or the device
-        let tensors = candle_core::safetensors::load_buffer(&bytes, device)
-            .map_err(|error| CheckpointError::damaged(path, error))?
-            .into_iter()
-            .collect();
+        let read = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let tensors = read.iter().map(|(name, view)| {
+            // candle has no type for truth values; a byte each, 0 or 1, is what it computes with instead.
+            let tensor = match view.dtype() {
+                Dtype::BOOL => Tensor::from_raw_buffer(view.data(), DType::U8, view.shape(), device),
+                _ => view.load(device),
+            };
+            Ok((name.to_string(), tensor.map_err(|reason| CheckpointError::tensor(path, name, reason))?))
+        });
+        let tensors = tensors.collect::<Result<_, CheckpointError>>()?;
         Ok(Self { tensors, metadata, origin: path.into() })
     }
 }
@@ -168,7 +193,6 @@ pub fn load_map(path: impl AsRef<Path>, device: &Device) -> Result<BTreeMap<Stri
 
 /// Whether candle can turn a tensor into bytes; its safetensors code panics where it cannot.
 fn writable(tensor: &Tensor) -> candle_core::Result<()> {
-    use candle_core::DType;
     match tensor.dtype() {
         dtype @ (DType::F6E2M3 | DType::F6E3M2 | DType::F4 | DType::F8E8M0) => {
             candle_core::bail!("a tensor of {dtype:?} cannot be saved; convert it with to_dtype first")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 
 use super::{Checkpoint, CheckpointError, Differences, Differing};
 use crate::nn::Parameters;
@@ -43,7 +43,8 @@ impl Parameters {
     ///
     /// # Errors
     /// Where the file cannot be read, is damaged, or differs from the model in a name, a shape or a type; the error
-    /// lists all differences, and no value has changed.
+    /// lists all differences, and no value has changed. Narrower floats than the model's are no difference, as in
+    /// PyTorch, nor is `num_batches_tracked`, which PyTorch's batch normalization counts and none here needs.
     #[doc(alias = "load_parameters")]
     #[doc(alias = "load_state_dict")]
     pub fn load(&self, path: impl AsRef<Path>) -> Result<(), CheckpointError> {
@@ -91,15 +92,16 @@ impl Parameters {
             move |source| CheckpointError::tensor(&checkpoint.origin, &name, source)
         };
         // Whatever can fail comes before the first change. The copy is for a checkpoint that shares a variable's memory.
-        let copies = matching.iter().map(|(name, _, tensor)| {
-            tensor.to_device(self.device()).and_then(|tensor| tensor.copy()).map_err(named(name))
+        let copies = matching.iter().map(|(name, variable, tensor)| {
+            let copy = || tensor.to_device(self.device())?.to_dtype(variable.dtype())?.copy();
+            copy().map_err(named(name))
         });
         let copies = copies.collect::<Result<Vec<_>, _>>()?;
         matching.iter().zip(copies).try_for_each(|((name, variable, _), copy)| variable.set(&copy).map_err(named(name)))
     }
 }
 
-/// A name with the model's variable and the checkpoint's tensor, which agree in shape and type.
+/// A name with the model's variable and the checkpoint's tensor, which agree in shape, and in type or nearly.
 type Matching = (String, Var, Tensor);
 
 fn compare(parameters: &Parameters, checkpoint: &Checkpoint) -> (Vec<Matching>, Differences) {
@@ -112,13 +114,19 @@ fn compare(parameters: &Parameters, checkpoint: &Checkpoint) -> (Vec<Matching>, 
                 let (file, model) = (tensor.dims().to_vec(), variable.dims().to_vec());
                 differences.shapes.push(Differing { name, file, model });
             }
-            Some(tensor) if tensor.dtype() != variable.dtype() => {
+            Some(tensor) if tensor.dtype() != variable.dtype() && !widens(tensor.dtype(), variable.dtype()) => {
                 let (file, model) = (tensor.dtype(), variable.dtype());
                 differences.dtypes.push(Differing { name, file, model });
             }
             Some(tensor) => matching.push((name, variable, tensor.clone())),
         }
     }
-    differences.unexpected = unused.into_keys().cloned().collect();
+    let unexpected = unused.into_keys().filter(|name| name.rsplit('.').next() != Some("num_batches_tracked"));
+    differences.unexpected = unexpected.cloned().collect();
     (matching, differences)
+}
+
+/// Whether each value of a type is one of the other too.
+fn widens(from: DType, to: DType) -> bool {
+    matches!((from, to), (DType::F16 | DType::BF16, DType::F32 | DType::F64) | (DType::F32, DType::F64))
 }

@@ -2,24 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
-use std::panic::catch_unwind;
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
-use candle_core::pickle::{TensorInfo, read_pth_tensor_info};
-use candle_core::{Device, Result, Tensor, bail};
+use candle_core::{DType, Device, Layout, Result, Shape, Tensor, bail};
 use zip::ZipArchive;
 
+use super::error::stranger;
+use super::pickle::{Fault, Id, Node, Pickle};
 use super::{Checkpoint, CheckpointError};
 
-/// Reads the tensors of a `state_dict` that `torch.save` wrote (`.pt` or `.pth`) onto `device`.
+/// Reads the tensors that `torch.save` wrote (`.pt` or `.pth`) onto `device`, all or none: those of a `state_dict` or
+/// another dictionary by its keys, those of a list as `0`, `1`, and so on, a single one as `tensor`.
 ///
 /// Where the file holds a dictionary of several things, `key` names the `state_dict` in it. Only names, shapes and
-/// numbers are read; no code in the file is run. `num_batches_tracked`, which no layer here has, is left out.
+/// numbers are read; no code in the file is run. Truth values come as `u8`, 0 or 1, since candle has no type for them.
 ///
 /// # Errors
-/// Where the file cannot be read, is damaged or older than PyTorch 1.6, or where tensors in it are of a type that
-/// candle lacks.
+/// Where the file cannot be read, is damaged or older than PyTorch 1.6, where there is no such key, and where it holds
+/// tensors that are not read so: under a key of their own, or of a type that candle lacks.
 #[doc(alias = "torch.load")]
 pub fn read_pytorch(
     path: impl AsRef<Path>,
@@ -27,91 +28,220 @@ pub fn read_pytorch(
     device: &Device,
 ) -> std::result::Result<Checkpoint, CheckpointError> {
     let path = path.as_ref();
-    let mut storages = read_storages(path)?;
-    let infos = read_infos(path, key)?;
-    let used = |file: &String| infos.iter().any(|info| &info.path == file);
-    let unread = storages.keys().filter(|file| !used(file)).count();
-    if infos.is_empty() || (key.is_none() && unread > 0) {
-        let reason = format!(
-            "{} tensors could be read and {unread} could not, which are in a dictionary of their own, whose key must \
-             then be named, or of a type that candle lacks, such as bool",
-            infos.len()
-        );
-        return Err(CheckpointError::Unsupported { path: path.into(), reason });
-    }
-    storages.retain(|file, _| used(file));
-    let kept = infos.iter().filter(|info| !info.name.ends_with("num_batches_tracked"));
-    let tensors = kept.map(|info| {
-        let tensor = tensor(info, &storages).and_then(|tensor| tensor.to_device(device));
-        Ok((info.name.clone(), tensor.map_err(|source| CheckpointError::tensor(path, &info.name, source))?))
+    let archive = Archive::read(path)?;
+    let pickle = Pickle::parse(&archive.pickle).map_err(|fault| match fault {
+        Fault::Damaged(reason) => CheckpointError::damaged(path, reason),
+        Fault::Unsupported(reason) => CheckpointError::unsupported(path, reason),
+    })?;
+    let entries = entries(&pickle, key).map_err(|reason| CheckpointError::unsupported(path, reason))?;
+    let tensors = entries.into_iter().map(|(name, rebuilt)| {
+        let tensor = Info::read(&pickle, rebuilt).and_then(|info| info.tensor(&archive.storages)?.to_device(device));
+        let tensor = tensor.map_err(|reason| CheckpointError::tensor(path, &name, reason))?;
+        Ok((name, tensor))
     });
     let tensors = tensors.collect::<std::result::Result<_, CheckpointError>>()?;
     Ok(Checkpoint { tensors, origin: path.into(), ..Checkpoint::default() })
 }
 
-/// The bytes of each storage by its name in the archive. Every file is read to its end, where its checksum is compared.
-fn read_storages(path: &Path) -> std::result::Result<BTreeMap<String, Vec<u8>>, CheckpointError> {
-    let damaged = |error: &dyn std::fmt::Display| {
-        let hint = "PyTorch writes zip archives since its release 1.6; load and save an older file there";
-        CheckpointError::damaged(path, format!("{error} ({hint})"))
+/// What a file of PyTorch's holds.
+struct Archive {
+    pickle: Vec<u8>,
+    /// The bytes of each storage by its name.
+    storages: BTreeMap<String, Vec<u8>>,
+}
+
+impl Archive {
+    /// Every entry is read to its end, where its checksum is compared.
+    fn read(path: &Path) -> std::result::Result<Self, CheckpointError> {
+        let unread = |reason| CheckpointError::Read { path: path.into(), reason };
+        let damaged = |error: &dyn std::fmt::Display| CheckpointError::damaged(path, error);
+        let mut file = File::open(path).map_err(unread)?;
+        let size = file.metadata().map_err(unread)?.len();
+        let mut start = Vec::new();
+        Read::by_ref(&mut file).take(512).read_to_end(&mut start).map_err(unread)?;
+        file.rewind().map_err(unread)?;
+        let mut archive = match ZipArchive::new(io::BufReader::new(file)) {
+            Ok(archive) => archive,
+            Err(_) if stranger(&start).is_some_and(|what| !what.is_zip) => {
+                let what = stranger(&start).map_or("", |what| what.advice);
+                return Err(CheckpointError::unsupported(path, what));
+            }
+            Err(error) => return Err(damaged(&error)),
+        };
+        let (mut pickle, mut storages) = (None, BTreeMap::new());
+        for index in 0..archive.len() {
+            let entry = archive.by_index(index).map_err(|error| damaged(&error))?;
+            let name = entry.name().map_err(|error| damaged(&error))?.into_owned();
+            let mut bytes = Vec::new();
+            // PyTorch stores without compression: what unpacks to more than the file's size was not written by it.
+            entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
+            if bytes.len() as u64 > size {
+                return Err(damaged(&"an entry is larger than the file"));
+            }
+            let mut parts = name.rsplit('/');
+            match (parts.next(), parts.next()) {
+                (Some("data.pkl"), _) => pickle = Some(bytes),
+                (Some("byteorder"), _) if bytes != b"little" => {
+                    return Err(CheckpointError::unsupported(path, "a machine with the other order of bytes wrote it"));
+                }
+                (Some(storage), Some("data")) => {
+                    storages.insert(storage.to_string(), bytes);
+                }
+                _ => {}
+            }
+        }
+        let reason = "a zip archive, but none of PyTorch's: there is no data.pkl in it";
+        pickle.map(|pickle| Self { pickle, storages }).ok_or_else(|| CheckpointError::unsupported(path, reason))
+    }
+}
+
+/// The tensors of a file, or of what `key` names in it, with their names; the error says why they are not all.
+fn entries(pickle: &Pickle, key: Option<&str>) -> std::result::Result<Vec<(String, Id)>, String> {
+    let mut root = pickle.root();
+    if let Some(key) = key {
+        let Node::Dict(pairs) = pickle.node(root) else {
+            return Err(format!("there is no key `{key}`: it holds no dictionary"));
+        };
+        let found = pairs.iter().find(|(name, _)| pickle.name(*name).is_some_and(|name| name == key));
+        root = found.ok_or_else(|| format!("there is no key `{key}`; its keys are {}", keys(pickle, pairs)))?.1;
+    }
+    let named = match pickle.node(root) {
+        Node::Dict(pairs) => pairs
+            .iter()
+            .map(|&(name, value)| Ok((pickle.name(name).ok_or("a key of its dictionary is no text")?, value)))
+            .collect::<std::result::Result<Vec<_>, String>>()?,
+        Node::Items(items) => items.iter().enumerate().map(|(index, &item)| (index.to_string(), item)).collect(),
+        _ => vec![("tensor".to_string(), root)],
     };
-    let file = File::open(path).map_err(|source| CheckpointError::Read { path: path.into(), source })?;
-    let size = file.metadata().map_err(|source| CheckpointError::Read { path: path.into(), source })?.len();
-    let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(|error| damaged(&error))?;
-    let mut storages = BTreeMap::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(|error| damaged(&error))?;
-        let name = entry.name().map_err(|error| damaged(&error))?.into_owned();
-        let mut bytes = Vec::new();
-        // PyTorch stores without compression: what unpacks to more than the file's size was not written by it.
-        entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
-        if bytes.len() as u64 > size {
-            return Err(damaged(&"an entry is larger than the file"));
-        }
-        if name.rsplit('/').nth(1) == Some("data") {
-            storages.insert(name, bytes);
+    let (mut tensors, mut folded, mut strange) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, value) in named {
+        match (rebuilt(pickle, value), pickle.node(value)) {
+            (Some(args), _) => tensors.push((name, args)),
+            _ if !pickle.is_persistent_within(value) => {} // an epoch, a rate: no tensor
+            (None, Node::Call { function, .. }) => {
+                let class = pickle.global(*function).unwrap_or("an unknown class").replace(' ', ".");
+                strange.push(format!("{name} ({class})"));
+            }
+            _ => folded.push(name),
         }
     }
-    Ok(storages)
+    if !strange.is_empty() {
+        let what = strange.join(", ");
+        return Err(format!("not only plain tensors: {what}; save the `state_dict` of a model, made of dense tensors"));
+    }
+    if !folded.is_empty() {
+        let what = folded.join(", ");
+        return Err(match key {
+            None => format!("tensors are under keys of their own, of which one has to be named: {what}"),
+            Some(key) => format!("under `{key}`, tensors lie a level deeper, under {what}; save that by itself"),
+        });
+    }
+    if tensors.is_empty() {
+        return Err(match pickle.node(root) {
+            Node::Dict(pairs) if !pairs.is_empty() => format!("no tensors under its keys {}", keys(pickle, pairs)),
+            _ => "no tensors in it".to_string(),
+        });
+    }
+    Ok(tensors)
 }
 
-/// The names, shapes and places of the tensors.
-fn read_infos(path: &Path, key: Option<&str>) -> std::result::Result<Vec<TensorInfo>, CheckpointError> {
-    // candle's reader takes list elements from where a well-formed pickle has them, and panics where one has not.
-    match catch_unwind(|| read_pth_tensor_info(path, false, key)) {
-        Ok(infos) => infos.map_err(|error| CheckpointError::damaged(path, error)),
-        Err(_) => Err(CheckpointError::damaged(path, "its pickle is malformed")),
-    }
+/// The keys of a dictionary, for a message; the first ones of many.
+fn keys(pickle: &Pickle, pairs: &[(Id, Id)]) -> String {
+    const SHOWN: usize = 12;
+    let names: Vec<String> = pairs.iter().filter_map(|&(name, _)| pickle.name(name)).collect();
+    let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
+    format!("{}{more}", names[..names.len().min(SHOWN)].join(", "))
 }
 
-/// The tensor with the elements that a storage has for its shape and strides.
-fn tensor(info: &TensorInfo, storages: &BTreeMap<String, Vec<u8>>) -> Result<Tensor> {
-    let Some(bytes) = storages.get(&info.path) else { bail!("{} is not in the archive", info.path) };
-    let (layout, size) = (&info.layout, info.dtype.size_in_bytes());
-    let shape = layout.shape();
-    let count = shape.dims().iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
-    let reach = layout.dims().iter().zip(layout.stride()).try_fold(1usize, |reach, (&dim, &stride)| {
-        dim.saturating_sub(1).checked_mul(stride).and_then(|last| reach.checked_add(last))
-    });
-    let end = reach.and_then(|reach| reach.checked_mul(size)?.checked_add(layout.start_offset()));
-    let (Some(count), Some(end)) = (count, end) else { bail!("the shape {shape:?} is too large") };
-    if count == 0 {
-        return Tensor::zeros(shape, info.dtype, &Device::Cpu);
+/// The arguments from which PyTorch rebuilds a tensor, where a value is one; a parameter has it wrapped.
+fn rebuilt(pickle: &Pickle, mut value: Id) -> Option<Id> {
+    // No wrapper holds itself in a file of PyTorch's, but one may in a file that is made to be a trap.
+    for _ in 0..8 {
+        let &Node::Call { function, args, .. } = pickle.node(value) else { return None };
+        match pickle.global(function)? {
+            "torch._utils _rebuild_tensor_v2" => return Some(args),
+            "torch._utils _rebuild_parameter" | "torch._utils _rebuild_parameter_with_state" => {
+                value = *pickle.items(args)?.first()?;
+            }
+            "torch._tensor _rebuild_from_type_v2" => {
+                let &[function, _, args, ..] = pickle.items(args)? else { return None };
+                return (pickle.global(function)? == "torch._utils _rebuild_tensor_v2").then_some(args);
+            }
+            _ => return None,
+        }
     }
-    if end > bytes.len() {
-        bail!("{shape:?} needs {end} bytes of {}, which has {}", info.path, bytes.len());
+    None
+}
+
+/// Where a tensor's elements lie.
+struct Info {
+    storage: String,
+    dtype: DType,
+    /// With the offset in bytes.
+    layout: Layout,
+}
+
+impl Info {
+    /// From a storage, an offset, a shape and strides.
+    fn read(pickle: &Pickle, args: Id) -> Result<Self> {
+        let parts = || {
+            let &[storage, offset, dims, strides, ..] = pickle.items(args)? else { return None };
+            let &Node::Persistent(storage) = pickle.node(storage) else { return None };
+            let &[_, class, name, ..] = pickle.items(storage)? else { return None };
+            let sizes =
+                |id: Id| pickle.items(id)?.iter().map(|&item| pickle.size(item)).collect::<Option<Vec<usize>>>();
+            Some((pickle.global(class)?, pickle.name(name)?, pickle.size(offset)?, sizes(dims)?, sizes(strides)?))
+        };
+        let Some((class, storage, offset, dims, strides)) = parts() else {
+            bail!("its storage or shape makes no sense")
+        };
+        let dtype = match class.strip_prefix("torch ").unwrap_or(class) {
+            "FloatStorage" => DType::F32,
+            "DoubleStorage" => DType::F64,
+            "HalfStorage" => DType::F16,
+            "BFloat16Storage" => DType::BF16,
+            "ByteStorage" | "BoolStorage" => DType::U8,
+            "ShortStorage" => DType::I16,
+            "IntStorage" => DType::I32,
+            "LongStorage" => DType::I64,
+            other => bail!("candle has no type for a {other}; convert the tensor before it is saved"),
+        };
+        if dims.len() != strides.len() {
+            bail!("it has {} axes and {} strides", dims.len(), strides.len());
+        }
+        let Some(offset) = offset.checked_mul(dtype.size_in_bytes()) else { bail!("the offset {offset} is too large") };
+        Ok(Self { storage, dtype, layout: Layout::new(Shape::from(dims), strides, offset) })
     }
-    if count > bytes.len() / size {
-        bail!("{shape:?} repeats elements of {}; save it as contiguous", info.path);
+
+    /// The tensor with the elements that its storage has for its shape and strides.
+    fn tensor(&self, storages: &BTreeMap<String, Vec<u8>>) -> Result<Tensor> {
+        let Some(bytes) = storages.get(&self.storage) else { bail!("its storage {} is not in the file", self.storage) };
+        let (layout, size) = (&self.layout, self.dtype.size_in_bytes());
+        let shape = layout.shape();
+        let count = shape.dims().iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
+        let reach = layout.dims().iter().zip(layout.stride()).try_fold(1usize, |reach, (&dim, &stride)| {
+            dim.saturating_sub(1).checked_mul(stride).and_then(|last| reach.checked_add(last))
+        });
+        let end = reach.and_then(|reach| reach.checked_mul(size)?.checked_add(layout.start_offset()));
+        let (Some(count), Some(end)) = (count, end) else { bail!("the shape {shape:?} is too large") };
+        if count == 0 {
+            return Tensor::zeros(shape, self.dtype, &Device::Cpu);
+        }
+        if end > bytes.len() {
+            bail!("{shape:?} needs {end} bytes of a storage that has {}", bytes.len());
+        }
+        if count > bytes.len() / size {
+            bail!("{shape:?} repeats elements of its storage; save it as contiguous");
+        }
+        let part = &bytes[layout.start_offset()..end];
+        let storage = Tensor::from_raw_buffer(part, self.dtype, &[part.len() / size], &Device::Cpu)?;
+        if layout.is_contiguous() {
+            return storage.reshape(shape);
+        }
+        let mut places = vec![0i64];
+        for (&dim, &stride) in layout.dims().iter().zip(layout.stride()) {
+            places = places.iter().flat_map(|&place| (0..dim).map(move |i| place + (i * stride) as i64)).collect();
+        }
+        storage.index_select(&Tensor::from_vec(places, count, &Device::Cpu)?, 0)?.reshape(shape)
     }
-    let part = &bytes[layout.start_offset()..end];
-    let storage = Tensor::from_raw_buffer(part, info.dtype, &[part.len() / size], &Device::Cpu)?;
-    if layout.is_contiguous() {
-        return storage.reshape(shape);
-    }
-    let mut places = vec![0i64];
-    for (&dim, &stride) in layout.dims().iter().zip(layout.stride()) {
-        places = places.iter().flat_map(|&place| (0..dim).map(move |i| place + (i * stride) as i64)).collect();
-    }
-    storage.index_select(&Tensor::from_vec(places, count, &Device::Cpu)?, 0)?.reshape(shape)
 }

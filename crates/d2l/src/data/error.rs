@@ -13,12 +13,12 @@ pub enum DataError {
     #[error("{0}")]
     Invalid(String),
     /// A file cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// A text is not as it should be.
     #[error(transparent)]
@@ -49,8 +49,8 @@ impl DataError {
     }
 
     /// The error of a file that cannot be read.
-    pub fn read(path: &Path, source: io::Error) -> Self {
-        Self::Read { path: path.to_path_buf(), source }
+    pub fn read(path: &Path, reason: io::Error) -> Self {
+        Self::Read { path: path.to_path_buf(), reason }
     }
 
     /// Any other error.

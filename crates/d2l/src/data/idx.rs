@@ -26,12 +26,12 @@ pub struct Idx {
 #[derive(Debug, thiserror::Error)]
 pub enum IdxError {
     /// The file cannot be opened or read, or its gzip stream is damaged.
-    #[error("cannot read {}: {source}; delete it to have it fetched again", path.display())]
+    #[error("cannot read {}: {reason}; delete it to have it fetched again", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// What the system or the decompressor said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file is readable but not an IDX file of the expected kind.
     #[error("{} is not a valid IDX file: {reason}; delete it to have it fetched again", path.display())]
@@ -50,7 +50,7 @@ impl Idx {
     /// # Errors
     /// Where the file is missing, damaged, truncated, longer than its header says, or of another type or rank.
     pub fn read(path: &Path, axes: usize) -> Result<Self, IdxError> {
-        let failed = |source| IdxError::Read { path: path.to_path_buf(), source };
+        let failed = |reason| IdxError::Read { path: path.to_path_buf(), reason };
         let file = BufReader::new(File::open(path).map_err(failed)?);
         let parsed = if path.extension().is_some_and(|extension| extension == "gz") {
             Self::parse(GzDecoder::new(file), axes)

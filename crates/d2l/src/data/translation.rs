@@ -34,7 +34,7 @@ impl FraEng {
         let text = text::read(path)?;
         match text.lines().enumerate().find(|(_, line)| !line.trim().is_empty() && !line.contains('\t')) {
             Some((number, line)) => {
-                Err(TextError::In { path: path.to_path_buf(), source: Box::new(no_tab(number, line)) })
+                Err(TextError::In { path: path.to_path_buf(), fault: Box::new(no_tab(number, line)) })
             }
             None => Ok(Self { text }),
         }

@@ -1,6 +1,6 @@
 //! Models that a section saves for later runs, with what they came from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -65,12 +65,11 @@ impl Provenance {
 
     /// What differs between a saved model and what this run asks for, in words; `None` where it is the same.
     pub fn difference(&self, saved: &Self) -> Option<String> {
-        let keys = self.0.keys().chain(saved.0.keys()).filter(|key| *key != DATA);
-        let differs = keys.filter(|key| self.0.get(*key) != saved.0.get(*key));
+        let keys: BTreeSet<_> = self.0.keys().chain(saved.0.keys()).filter(|key| *key != DATA).collect();
+        let differs = keys.into_iter().filter(|key| self.0.get(*key) != saved.0.get(*key));
         let shown = |facts: &Self, key: &str| facts.0.get(key).map_or("none".to_string(), Clone::clone);
-        let mut differences: Vec<String> =
+        let differences: Vec<String> =
             differs.map(|key| format!("{key} {} (this run: {})", shown(saved, key), shown(self, key))).collect();
-        differences.dedup();
         (!differences.is_empty()).then(|| format!("it was made with {}", differences.join(", ")))
     }
 }
@@ -89,6 +88,9 @@ mod tests {
         assert_eq!(asked.difference(&facts(&[("--scale", "book"), ("--num-hiddens", "32"), (DATA, "sample")])), None);
         let smoke = facts(&[("--scale", "smoke"), ("--num-hiddens", "32"), (DATA, "sample")]);
         assert_eq!(asked.difference(&smoke).as_deref(), Some("it was made with --scale smoke (this run: book)"));
+        let both = asked.difference(&facts(&[("--scale", "smoke"), ("--num-hiddens", "8")]));
+        let once = "it was made with --num-hiddens 8 (this run: 32), --scale smoke (this run: book)";
+        assert_eq!(both.as_deref(), Some(once));
         assert!(asked.difference(&facts(&[])).is_some_and(|text| text.contains("--num-hiddens none (this run: 32)")));
     }
 

@@ -12,46 +12,6 @@ use super::{Chapter, Options, Section};
 use crate::console::tell;
 use crate::train::{interrupt, interrupted};
 
-/// Makes a chapter's `main`: `d2l::chapter_main!(linear_nets::CHAPTER);` is the whole program.
-#[macro_export]
-macro_rules! chapter_main {
-    ($chapter:expr) => {
-        $crate::program_main!($crate::notebook::Invocation::from_args(&$chapter));
-    };
-}
-
-/// Makes a `main` that starts as a chapter's does, from a command line as `Result<I, ExitCode>`, where `I` has methods
-/// `threads` (as [`threads`](crate::notebook::threads) gives) and `run`, to an `ExitCode`.
-///
-/// Before any thread starts it sets the number of threads that candle and rayon read, which candle otherwise asks the
-/// system for at each matrix product; it tells candle's own threads to sleep when they have nothing to do, since they
-/// would wait on the cores that the kernels of [`ops`](crate::ops) compute on; and its allocator keeps large buffers
-/// instead of mapping them anew each step.
-#[macro_export]
-macro_rules! program_main {
-    ($invocation:expr) => {
-        #[global_allocator]
-        static ALLOCATOR: $crate::notebook::Allocator = $crate::notebook::Allocator;
-
-        fn main() -> std::process::ExitCode {
-            let invocation = match $invocation {
-                Ok(invocation) => invocation,
-                Err(code) => return code,
-            };
-            // SAFETY: no other thread runs yet, so none reads the environment meanwhile.
-            #[allow(unsafe_code)]
-            unsafe {
-                std::env::set_var("RAYON_NUM_THREADS", invocation.threads().to_string());
-                if std::env::var_os("CANDLE_BARRIER_POOL_SPIN_LIMIT").is_none() {
-                    std::env::set_var("CANDLE_BARRIER_POOL_SPIN_LIMIT", "0");
-                }
-            }
-            $crate::notebook::Allocator::keep_freed_memory();
-            invocation.run()
-        }
-    };
-}
-
 /// A chapter's command line, parsed.
 pub struct Invocation {
     chapter: &'static Chapter,

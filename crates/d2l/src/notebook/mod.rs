@@ -32,7 +32,6 @@ use crate::random::{self, Purpose, Random, Stream};
 use crate::train::{Checkpoints, Trainer, Unit, interrupted};
 use ledger::Ledger;
 
-pub use crate::ops::Allocator;
 pub use artifact::Provenance;
 #[doc(hidden)]
 pub use chapter::run_with;
@@ -173,7 +172,9 @@ impl Notebook {
             self.print(&format!("[figure: {}]\n", path.display()))?;
         }
         if let Some(cell) = self.record.cells.last_mut() {
-            cell.figures.push(FigureRecord { file, alt: alt.to_string() });
+            // In pages it is an attribute, which takes no control characters; a word of the user's may have one.
+            let alt = alt.replace(char::is_control, " ");
+            cell.figures.push(FigureRecord { file, alt });
         }
         Ok(())
     }

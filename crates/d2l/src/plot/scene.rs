@@ -104,13 +104,24 @@ pub(super) struct Label {
 
 impl Label {
     pub fn new(text: impl Into<String>, at: Point, size: f64, align: Align) -> Self {
-        Self { text: text.into(), at, size, align, color: INK, bold: false, upright: false }
+        Self { text: printable(text.into()), at, size, align, color: INK, bold: false, upright: false }
     }
 
     /// How far the baseline stands below the middle of a line of digits or capitals.
     pub fn half_capital(size: f64) -> f64 {
         0.365 * size
     }
+}
+
+/// A text without the characters that no XML document may hold: white space is a space, any other stands as U+FFFD.
+fn printable(text: String) -> String {
+    let replace = |c: char| match c {
+        '\t' | '\n' | '\r' => ' ',
+        '\u{fffe}' | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(replace).collect()
 }
 
 #[derive(Debug, Clone)]

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum TextError {
     /// The file cannot be opened or read.
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("{} cannot be read: {reason}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// There is nothing but white space in the file.
     #[error("{} holds no text", path.display())]
@@ -22,14 +22,25 @@ pub enum TextError {
         path: PathBuf,
     },
     /// Bytes that are no UTF-8.
-    #[error("{}: line {line} is not UTF-8 at its byte {byte}; convert the file to UTF-8", path.display())]
+    #[error(
+        "{}, line {line}: the byte 0x{byte:02X} is not UTF-8, the file is probably in Latin-1; save the file as UTF-8",
+        path.display()
+    )]
     NotUtf8 {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// The byte within the line, from 1.
-        byte: usize,
+        /// The first byte that is not.
+        byte: u8,
+    },
+    /// UTF-16, with its mark or by its zero bytes.
+    #[error("{}, line {line}: the file is in UTF-16, or has a zero byte; save the file as UTF-8", path.display())]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
     },
     /// A line of sentence pairs without a tab.
     #[error("line {line} has no tab between two sentences: {text:?}")]
@@ -58,12 +69,12 @@ pub enum TextError {
         least: usize,
     },
     /// A file that is at fault, by its name.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {fault}", path.display())]
     In {
         /// The file.
         path: PathBuf,
         /// Its fault.
-        source: Box<TextError>,
+        fault: Box<TextError>,
     },
     /// A file without a letter that a model could learn.
     #[error("{} has no letters of the Latin alphabet", path.display())]
@@ -73,22 +84,37 @@ pub enum TextError {
     },
 }
 
-/// Reads a file of UTF-8 text.
+/// Reads a file of UTF-8 text, as [`decode`] does, that holds more than white space.
 ///
 /// # Errors
-/// Where the file cannot be read, holds only white space, or has a byte that is not UTF-8; the error names its line.
+/// As [`decode`], and where the file holds only white space.
 pub fn read(path: &Path) -> Result<String, TextError> {
-    let bytes = std::fs::read(path).map_err(|source| TextError::Io { path: path.to_path_buf(), source })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let start = valid.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        TextError::NotUtf8 { path: path.to_path_buf(), line, byte: valid.len() - start + 1 }
-    })?;
+    let text = decode(path)?;
     if text.trim().is_empty() {
         return Err(TextError::Empty { path: path.to_path_buf() });
     }
     Ok(text)
+}
+
+/// A file's text, by the one rule of all readers of text here: UTF-8, a byte order mark at its start left out, and each
+/// line ended by a newline alone.
+///
+/// # Errors
+/// Where the file cannot be read, is in UTF-16, or has a byte that is not UTF-8; the error names its line.
+pub fn decode(path: &Path) -> Result<String, TextError> {
+    let bytes = std::fs::read(path).map_err(|reason| TextError::Io { path: path.to_path_buf(), reason })?;
+    let line = |place: usize| bytes[..place].iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let is_marked = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| bytes.starts_with(mark));
+    if let Some(place) = if is_marked { Some(0) } else { bytes.iter().position(|&byte| byte == 0) } {
+        return Err(TextError::Utf16 { path: path.to_path_buf(), line: line(place) });
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")),
+        Err(error) => {
+            let place = error.valid_up_to();
+            Err(TextError::NotUtf8 { path: path.to_path_buf(), line: line(place), byte: bytes[place] })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -112,11 +138,20 @@ mod tests {
     }
 
     #[test]
+    fn marks_and_line_ends_of_other_systems_are_no_text() -> anyhow::Result<()> {
+        assert_eq!(message("\u{feff}Go.\tVa !\r\nHi.\tSalut !\r\n".as_bytes())?, "Go.\tVa !\nHi.\tSalut !\n");
+        assert!(message("\u{feff}".as_bytes())?.ends_with("holds no text"));
+        Ok(())
+    }
+
+    #[test]
     fn errors_name_the_file_and_the_line() -> anyhow::Result<()> {
         assert!(message(b" \n\n")?.ends_with("text.txt holds no text"));
         assert!(message(b"")?.ends_with("text.txt holds no text"));
         let bad = message(b"one\ntwo\nd\xe9j\xe0\n")?;
-        assert!(bad.contains("line 3 is not UTF-8 at its byte 2"), "{bad}");
+        assert!(bad.contains("text.txt, line 3: the byte 0xE9 is not UTF-8"), "{bad}");
+        let wide = message(b"o\0n\0e\0")?;
+        assert!(wide.contains("text.txt, line 1: the file is in UTF-16"), "{wide}");
         let missing = read(Path::new("no/such/file.txt")).expect_err("no such file").to_string();
         assert!(missing.contains("no/such/file.txt cannot be read"), "{missing}");
         Ok(())

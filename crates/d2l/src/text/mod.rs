@@ -5,7 +5,7 @@ mod sequences;
 mod tokens;
 mod vocab;
 
-pub use error::{TextError, read};
+pub use error::{TextError, decode, read};
 pub use sequences::{Sampling, SequenceBatch, SequenceLoader, random_batches, sequential_batches};
 pub use tokens::{TokenKind, letters_only, tokenize};
 pub use vocab::{UnknownId, Vocab, count_corpus};

@@ -134,7 +134,7 @@ impl Checkpoints {
         };
         let text = serde_json::to_string(&stored).map_err(|error| CheckpointError::Write {
             path: self.file(training),
-            source: std::io::Error::other(error),
+            reason: std::io::Error::other(error),
         })?;
         Checkpoint::new(tensors).with_metadata(METADATA, text).save(self.file(training))?;
         let written = WRITTEN.fetch_add(1, Ordering::Relaxed) + 1;

@@ -14,6 +14,7 @@ mod convolution_layers;
 mod cross_entropy;
 mod dropout;
 mod embedding;
+mod errors;
 mod init;
 mod layer_norm;
 mod layers;

@@ -423,3 +423,21 @@ fn the_terminal_shows_every_line() -> Result {
     assert!(rows[0].ends_with('•') && rows[14].contains("│•"), "{rising}");
     Ok(())
 }
+
+#[test]
+fn no_text_keeps_an_svg_from_being_xml() -> Result {
+    let label = "a\u{0}b\u{1b}[31mc\u{b}\u{ffff}<&\td\ne";
+    let chart = Chart::new().x_label(label).y_label(label).line(label, &[1, 2], &[1.0, 2.0]).with_note(label);
+    let svg = chart.to_svg()?;
+    let allowed =
+        |c: char| matches!(c, '\t' | '\n' | '\r') || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'));
+    assert!(svg.chars().all(allowed), "{svg:?}");
+    let shown = "a\u{fffd}b\u{fffd}[31mc\u{fffd}\u{fffd}&lt;&amp; d e";
+    assert_eq!(
+        texts(&svg).into_iter().filter(|text| *text == shown).count(),
+        4,
+        "axes, legend and note: {:?}",
+        texts(&svg)
+    );
+    Ok(())
+}
