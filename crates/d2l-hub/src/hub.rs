@@ -63,6 +63,20 @@ impl fmt::Debug for Hub {
     }
 }
 
+/// What a cache holds of a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cached {
+    /// No file.
+    Nothing,
+    /// A file that is not the published one.
+    Another(PathBuf),
+    /// The published archive, and a folder with its files, which are no longer as they were unpacked: whoever asks for them
+    /// gets them unpacked anew.
+    Changed(PathBuf),
+    /// The published file, and, where it has been unpacked, its files as they were.
+    Whole,
+}
+
 /// Whether a folder was unpacked from this set's archive.
 fn is_unpacked(set: &Dataset, folder: &Path) -> bool {
     archive::origin_of(folder).is_some_and(|origin| set.hashes.iter().any(|hash| hash.to_string() == origin))
@@ -181,10 +195,25 @@ impl Hub {
     /// # Errors
     /// The name is unknown.
     pub fn is_cached(&self, name: &str) -> Result<bool, HubError> {
+        Ok(matches!(self.cached(name)?, Cached::Whole))
+    }
+
+    /// What the cache holds of a set.
+    ///
+    /// # Errors
+    /// The name is unknown.
+    pub fn cached(&self, name: &str) -> Result<Cached, HubError> {
         let set = self.dataset(name)?;
-        let folder = self.folder_of(set);
-        let is_damaged = is_unpacked(set, &folder) && !archive::is_intact(&folder);
-        Ok(verify(&self.path_of(set), set).is_ok() && !is_damaged)
+        let (path, folder) = (self.path_of(set), self.folder_of(set));
+        Ok(if !path.exists() {
+            Cached::Nothing
+        } else if verify(&path, set).is_err() {
+            Cached::Another(path)
+        } else if is_unpacked(set, &folder) && !archive::is_intact(&folder) {
+            Cached::Changed(folder)
+        } else {
+            Cached::Whole
+        })
     }
 
     fn dataset(&self, name: &str) -> Result<&Dataset, HubError> {

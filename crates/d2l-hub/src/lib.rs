@@ -53,7 +53,7 @@ pub use error::{Attempt, HubError, SourceError};
 #[cfg(feature = "fetch")]
 pub use http::HttpSettings;
 #[cfg(feature = "fetch")]
-pub use hub::{Event, Hub};
+pub use hub::{Cached, Event, Hub};
 #[cfg(feature = "fetch")]
 pub use mirror::Mirror;
 pub use place::{SampleError, data_folder, sample};

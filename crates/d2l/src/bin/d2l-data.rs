@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use d2l::data::hub::{Hub, HubError};
+use d2l::data::hub::{Cached, Hub, HubError};
 use d2l::notebook::{downloads, exit_code};
 
 /// Fetches and verifies the data sets of the book; start it through `cargo xtask data`.
@@ -51,19 +51,22 @@ fn run(command: &Command) -> anyhow::Result<()> {
 }
 
 fn get(hub: &Hub, name: &str) -> Result<String, String> {
-    hub.fetch(name).map(|path| path.display().to_string()).map_err(|error| error.to_string())
+    let fetched = match hub.cached(name) {
+        Ok(Cached::Changed(_)) => hub.fetch_extracted(name),
+        _ => hub.fetch(name),
+    };
+    fetched.map(|path| path.display().to_string()).map_err(|error| error.to_string())
 }
 
 /// What is to be said of a set; the inner error where something is to be done.
 fn verify(hub: &Hub, name: &str) -> Result<Result<String, String>, HubError> {
-    if hub.is_cached(name)? {
-        return Ok(Ok("whole and unchanged".to_owned()));
-    }
-    let path = hub.datasets.iter().find(|set| set.name == name).map(|set| hub.cache.join(set.path));
-    Ok(match path.filter(|path| path.exists()) {
-        Some(path) => {
-            Err(format!("{} is not the published file: `cargo xtask data get {name}` fetches it anew", path.display()))
+    let fetch = format!("`cargo xtask data get {name}`");
+    Ok(match hub.cached(name)? {
+        Cached::Whole => Ok("whole and unchanged".to_owned()),
+        Cached::Nothing => Ok(format!("not here; {fetch} fetches it")),
+        Cached::Another(path) => Err(format!("{} is not the published file: {fetch} fetches it anew", path.display())),
+        Cached::Changed(folder) => {
+            Err(format!("{} no longer holds what was unpacked: {fetch} unpacks it anew", folder.display()))
         }
-        None => Ok(format!("not here; `cargo xtask data get {name}` fetches it")),
     })
 }

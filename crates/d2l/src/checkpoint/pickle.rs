@@ -146,7 +146,7 @@ impl Machine<'_> {
             0x95 => drop(self.take(8)?), // the length of a frame
             b'(' => self.marks.push(self.stack.len()),
             b'0' => drop(self.pop()?),
-            b'1' => drop(self.to_mark()?),
+            b'1' => drop(self.since_mark()?),
             b'2' => {
                 let top = self.top()?;
                 self.stack.push(top);
@@ -180,11 +180,27 @@ impl Machine<'_> {
                 let global = Node::Global(format!("{module} {name}"));
                 self.push(global);
             }
-            // Collections.
+            // The memo.
+            b'q' => self.memoize(1)?,
+            b'r' => self.memoize(4)?,
+            0x94 => {
+                let (place, top) = (self.memo.len() as u64, self.top()?);
+                self.memo.insert(place, top);
+            }
+            b'h' => self.recall(1)?,
+            b'j' => self.recall(4)?,
+            other => self.collect(other)?,
+        }
+        Ok(true)
+    }
+
+    /// Runs an instruction that makes or fills a collection or an object.
+    fn collect(&mut self, instruction: u8) -> Result<()> {
+        match instruction {
             b')' | b']' | 0x8f => self.push(Node::Items(Vec::new())),
             b'}' => self.push(Node::Dict(Vec::new())),
             b't' | 0x91 => {
-                let items = self.to_mark()?;
+                let items = self.since_mark()?;
                 self.push(Node::Items(items));
             }
             length @ 0x85..=0x87 => {
@@ -197,7 +213,7 @@ impl Machine<'_> {
                 self.append(&[item])?;
             }
             b'e' | 0x90 => {
-                let items = self.to_mark()?;
+                let items = self.since_mark()?;
                 self.append(&items)?;
             }
             b's' => {
@@ -205,10 +221,9 @@ impl Machine<'_> {
                 self.set_items(&[key, value])?;
             }
             b'u' => {
-                let items = self.to_mark()?;
+                let items = self.since_mark()?;
                 self.set_items(&items)?;
             }
-            // Objects.
             b'R' | 0x81 => {
                 let (args, function) = (self.pop()?, self.pop()?);
                 self.call(function, args);
@@ -228,18 +243,9 @@ impl Machine<'_> {
                 let id = self.pop()?;
                 self.push(Node::Persistent(id));
             }
-            // The memo.
-            b'q' => self.memoize(1)?,
-            b'r' => self.memoize(4)?,
-            0x94 => {
-                let (place, top) = (self.memo.len() as u64, self.top()?);
-                self.memo.insert(place, top);
-            }
-            b'h' => self.recall(1)?,
-            b'j' => self.recall(4)?,
             other => return Err(Fault::Unsupported(format!("its pickle has the instruction 0x{other:02X}"))),
         }
-        Ok(true)
+        Ok(())
     }
 
     fn take(&mut self, count: usize) -> Result<&[u8]> {
@@ -285,7 +291,7 @@ impl Machine<'_> {
     }
 
     /// The values since the last mark.
-    fn to_mark(&mut self) -> Result<Vec<Id>> {
+    fn since_mark(&mut self) -> Result<Vec<Id>> {
         let start = self.marks.pop().ok_or(EMPTY)?;
         Ok(self.stack.split_off(start))
     }

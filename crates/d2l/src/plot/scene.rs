@@ -104,7 +104,7 @@ pub(super) struct Label {
 
 impl Label {
     pub fn new(text: impl Into<String>, at: Point, size: f64, align: Align) -> Self {
-        Self { text: printable(text.into()), at, size, align, color: INK, bold: false, upright: false }
+        Self { text: printable(&text.into()), at, size, align, color: INK, bold: false, upright: false }
     }
 
     /// How far the baseline stands below the middle of a line of digits or capitals.
@@ -114,7 +114,7 @@ impl Label {
 }
 
 /// A text without the characters that no XML document may hold: white space is a space, any other stands as U+FFFD.
-fn printable(text: String) -> String {
+fn printable(text: &str) -> String {
     let replace = |c: char| match c {
         '\t' | '\n' | '\r' => ' ',
         '\u{fffe}' | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
