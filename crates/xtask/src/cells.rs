@@ -2,6 +2,7 @@
 //!
 //! `syn` tells where things begin and end; what is shown is the source's own text, comments and line breaks included.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -21,6 +22,8 @@ pub struct Source {
     items: Vec<Item>,
     pub has_tests: bool,
     pub fingerprint: String,
+    /// The settings of scale book where the section's `defaults!` lists them, by name.
+    pub book_settings: BTreeMap<String, String>,
 }
 
 /// The code between one `nb.cell("Title")?;` and the next.
@@ -54,6 +57,7 @@ impl Source {
             items: Vec::new(),
             has_tests: false,
             fingerprint: fingerprint(text),
+            book_settings: book_settings(text),
         };
         for item in &file.items {
             if is_test_module(item) {
@@ -230,6 +234,13 @@ fn dedent(code: &str) -> String {
         line[spaces.min(indent)..].trim_end().to_owned()
     };
     lines.iter().map(cut).collect::<Vec<_>>().join("\n")
+}
+
+/// What `defaults! { … Book { lr: 0.1, … } … }` says; nothing where the section has one scale, which is the book's.
+fn book_settings(text: &str) -> BTreeMap<String, String> {
+    let block = text.split_once("defaults! {").and_then(|(_, macro_)| macro_.split_once("Book {")?.1.split_once('}'));
+    let fields = block.map_or("", |(block, _)| block).split(',').filter_map(|field| field.split_once(':'));
+    fields.map(|(name, value)| (name.trim().to_owned(), value.trim().trim_matches('"').to_owned())).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::bench;
 use crate::book::{imports, unmapped_names};
 use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, parse, read};
-use crate::links::broken_links;
+use crate::links::{broken_links, mentions};
 use crate::parity;
 use crate::readme;
 use crate::record::{Options, run_seeds};
@@ -33,6 +33,7 @@ pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Resu
     problems.extend(readme::weave_seconds(workspace, chosen, Mode::Check)?);
     problems.extend(unmapped_names(workspace)?);
     problems.extend(broken_links(workspace)?);
+    problems.extend(mentions(workspace)?);
     Ok(problems)
 }
 

@@ -1,6 +1,6 @@
 //! Relative links and images of the Markdown files: the file must be there, and the heading too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -67,6 +67,67 @@ fn broken(workspace: &Workspace, file: &Path, target: &str) -> Result<Option<Str
         return Ok(Some(format!("({target}) leads to no heading: correct or remove the link")));
     }
     Ok(None)
+}
+
+/// Sections that a page mentions by number without a link to their page, where there is one.
+pub fn mentions(workspace: &Workspace) -> Result<Vec<Problem>> {
+    let mut files = Vec::new();
+    markdown_files(&workspace.pages_dir(), &mut files)?;
+    let mut pages = BTreeMap::new();
+    for file in &files {
+        let text = read(file)?;
+        let number = text.strip_prefix("# ").and_then(|heading| heading.split(' ').next()).filter(|n| is_number(n));
+        pages.extend(number.map(|number| (number.to_owned(), file.clone())));
+    }
+    let mut problems = Vec::new();
+    for file in &files {
+        for (line, text) in prose(&read(file)?) {
+            for number in bare_mentions(&text) {
+                if let Some(page) = pages.get(&number).filter(|page| *page != file) {
+                    let (shown, page) = (workspace.relative(file), workspace.relative(page).display());
+                    problems.push(Problem::line(
+                        shown,
+                        line,
+                        format!("section {number} is no link: its page is {page}"),
+                    ));
+                }
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// The numbers that follow the word “section” in a line, outside of links, code and mathematics.
+fn bare_mentions(line: &str) -> Vec<String> {
+    let mut text = without_spans(&without_spans(line, '`'), '$');
+    while let Some(start) = text.find('[')
+        && let Some(end) = text[start..].find("](")
+        && let Some(closing) = text[start + end..].find(')')
+    {
+        text.replace_range(start..=start + end + closing, "a link");
+    }
+    let words: Vec<&str> =
+        text.split_whitespace().map(|word| word.trim_matches(['(', ')', ',', ';', ':', '.'])).collect();
+    let mut found = Vec::new();
+    let mut is_list = false;
+    for word in words {
+        is_list = match word.to_lowercase().as_str() {
+            "section" | "sections" => true,
+            "and" | "or" | "to" => is_list,
+            number if is_list && is_number(number) => {
+                found.push(number.to_owned());
+                true
+            }
+            _ => false,
+        };
+    }
+    found
+}
+
+/// Whether a word is a section's number, such as `9.7`.
+fn is_number(word: &str) -> bool {
+    let is_whole = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    word.split_once('.').is_some_and(|(chapter, section)| is_whole(chapter) && is_whole(section))
 }
 
 /// The lines outside of fenced code, with numbers from 1 and without inline code.
@@ -158,6 +219,27 @@ mod tests {
         let wanted = [(1, "x.md#h"), (1, "f.svg"), (5, "y.md"), (6, "z.png")];
         assert_eq!(targets, wanted.map(|(line, target)| (line, target.to_owned())));
         assert_eq!(links("costs $5: [a](b)").len(), 1);
+    }
+
+    #[test]
+    fn sections_are_mentioned_by_links() {
+        let fixture = Fixture::new();
+        fixture.write(
+            "notebooks-md/demo/first.md",
+            "# 3.1 First\nAs section 3.2 has it.\nSection 3.1 is here, 3.2 a number.\n",
+        );
+        fixture.write(
+            "notebooks-md/demo/second-thing.md",
+            "# 3.2 Second\n[section 3.1](first.md), sections 9.9 and 3.1.\n",
+        );
+        let problems: Vec<String> = mentions(&fixture.workspace).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].starts_with("notebooks-md/demo/first.md:2: section 3.2 is no link"), "{problems:?}");
+        assert!(problems[1].starts_with("notebooks-md/demo/second-thing.md:2: section 3.1 is no link"), "{problems:?}");
+        assert_eq!(
+            bare_mentions("`section 3.2` and (Section 3.2), sections 4.1, 4.2 or 4.3"),
+            ["3.2", "4.1", "4.2", "4.3"]
+        );
     }
 
     #[test]

@@ -152,17 +152,21 @@ fn setup(workspace: &Workspace, section: &Section, path: &Path, runs: &Path) -> 
     let chapter = section.chapter.replace('-', "_");
     let text = read(path)?;
     let mut lines = dependencies(workspace, section, &text)?;
-    let (mut imports_prelude, mut imports_result) = (false, false);
+    let (mut imports_prelude, mut imports_result, mut imports_config) = (false, false, false);
     for item in parse(path, &text)?.items {
         if let syn::Item::Use(used) = item {
             let range = syn::spanned::Spanned::span(&used).byte_range();
             imports_prelude |= text[range.clone()].contains("d2l::prelude::*");
             imports_result |= imports(&used).iter().any(|(name, _)| name == "Result");
+            imports_config |= imports(&used).iter().any(|(name, _)| name == "Config");
             let used = text[range].replace("use crate::", &format!("use {chapter}::"));
-            lines.push(used.replace("use super::", &format!("use {chapter}::")));
+            lines.push(used.replace("use super::", &format!("use {chapter}::sections::")));
         }
     }
-    lines.push(format!("use {chapter}::{}::Config;", section.module));
+    // Some sections take the settings of another one.
+    if !imports_config {
+        lines.push(format!("use {chapter}::sections::{}::Config;", section.module));
+    }
     if imports_prelude && !imports_result {
         // The kernel's own code names a `Result` of two arguments, which candle's is not.
         lines.push("type Result<T, E = candle_core::Error> = std::result::Result<T, E>;".into());

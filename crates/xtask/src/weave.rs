@@ -1,10 +1,13 @@
 //! Writes code and recorded outputs into the pages, between the markers, and finds what no longer fits together.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 
+use crate::book;
 use crate::cells::{Cell, Source};
 use crate::chapters::{Chapter, Section, Workspace};
 use crate::pages::{Block, Content, blocks, fenced};
@@ -224,7 +227,7 @@ impl Weaver<'_> {
                 let cell = record.cell(title).ok_or(None)?;
                 Ok(output(self.section, cell))
             }
-            Content::Run => Ok(account(self.section, self.record.ok_or(None)?, self.targets)),
+            Content::Run => Ok(account(self.section, self.source, self.record.ok_or(None)?, self.targets)),
             Content::Bench => Err(Some("the benchmark is shown on performance.md only: remove the marker".to_owned())),
             Content::Parity => Err(Some("the results are shown on parity.md only: remove the marker".to_owned())),
         }
@@ -276,8 +279,8 @@ fn output(section: &Section, cell: &CellOutput) -> String {
     parts.join("\n")
 }
 
-/// How the output came about, in a sentence, and the metrics in a table.
-fn account(section: &Section, run: &Run, targets: Option<&SectionTargets>) -> String {
+/// How the output came about: the command, the settings, the book's text beside it, and the metrics in a table.
+fn account(section: &Section, source: &Source, run: &Run, targets: Option<&SectionTargets>) -> String {
     let data = match run.data {
         Data::Full => " on the full data",
         Data::Sample => " on a sample of the data",
@@ -291,13 +294,20 @@ fn account(section: &Section, run: &Run, targets: Option<&SectionTargets>) -> St
         command.push_str(flag);
     }
     let took = match run.seeds.len() {
-        0 | 1 => format!("it took {} s", seconds(run.least_seconds())),
-        runs => format!("the fastest of {runs} runs took {} s", seconds(run.least_seconds())),
+        0 | 1 => format!("it took {}", seconds(run.least_seconds())),
+        runs => format!("the fastest of {runs} runs took {}", seconds(run.least_seconds())),
     };
     let sentence = format!(
-        "\nRecorded with seed {} at scale {}{data} on {threads} ({}); {took}.\n",
-        run.seed, run.scale, run.device
+        "\nRecorded with seed {} at scale {}{data} on {threads} ({}); {took}.{}\n",
+        run.seed,
+        run.scale,
+        run.device,
+        settings(&run.config, &source.book_settings)
     );
+    let sentence = match book::text_of(section, &run.number) {
+        Some(url) => format!("\nThe book's text of this section: [{} {}]({url}).\n{sentence}", run.number, run.title),
+        None => sentence,
+    };
     let table = if run.metrics.is_empty() { String::new() } else { metrics_table(run, targets) };
     fenced("sh", &command) + &sentence + &table
 }
@@ -322,8 +332,35 @@ fn metrics_table(run: &Run, targets: Option<&SectionTargets>) -> String {
     lines.concat()
 }
 
+/// The settings of a run, each that is not the book's with the book's beside it.
+fn settings(config: &Value, book: &BTreeMap<String, String>) -> String {
+    let shown = |value: &Value| match value {
+        Value::String(text) => Some(format!("“{text}”")),
+        Value::Null | Value::Object(_) => None,
+        value => Some(value.to_string()),
+    };
+    let entries = config.as_object().into_iter().flatten().filter_map(|(name, value)| Some((name, shown(value)?)));
+    let entries: Vec<String> = entries
+        .map(|(name, value)| {
+            let number = |text: &str| text.replace('_', "").parse::<f64>().ok();
+            let is_same = |book: &str| {
+                book == value.trim_matches(['“', '”']) || (number(book).is_some() && number(book) == number(&value))
+            };
+            match book.get(name).filter(|book| !is_same(book)) {
+                Some(book) => format!("`{name}` {value} (**the book: {book}**)"),
+                None => format!("`{name}` {value}"),
+            }
+        })
+        .collect();
+    if entries.is_empty() { String::new() } else { format!(" Settings: {}.", entries.join(", ")) }
+}
+
 fn seconds(value: f64) -> String {
-    if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+    match value {
+        value if value < 0.1 => "less than 0.1 s".to_owned(),
+        value if value < 10.0 => format!("{value:.1} s"),
+        value => format!("{value:.0} s"),
+    }
 }
 
 /// Pages and records that belong to no section, and pages that the summary does not list.
@@ -400,6 +437,20 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_are_not_the_books_are_marked() {
+        let config = serde_json::json!({"lr": 0.03, "examples": 60000, "file": null, "word": "in the", "side": 96});
+        let book = [("lr", "0.01"), ("examples", "60_000"), ("word", "in the"), ("side", "224")];
+        let book = book.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(
+            settings(&config, &book),
+            " Settings: `examples` 60000, `lr` 0.03 (**the book: 0.01**), `side` 96 (**the book: 224**), \
+             `word` “in the”."
+        );
+        assert_eq!(settings(&serde_json::json!({}), &BTreeMap::new()), "");
+        assert_eq!([0.04, 1.26, 12.6].map(seconds), ["less than 0.1 s", "1.3 s", "13 s"]);
+    }
+
+    #[test]
     fn writes_code_items_outputs_and_the_run() {
         let fixture = woven();
         let page = fixture.read("notebooks-md/demo/first.md");
@@ -414,7 +465,8 @@ mod tests {
         assert!(page.contains("<!-- output: Training -->\n<!-- /output -->"), "nothing printed, nothing shown");
         assert!(page.contains("cargo run --release -p demo -- first --seed 42\n"));
         assert!(page.contains(
-            "Recorded with seed 42 at scale book on the full data on 2 threads (cpu); the fastest of 3 runs took 1.5 s."
+            "Recorded with seed 42 at scale book on the full data on 2 threads (cpu); the fastest of 3 runs took 1.5 s. \
+             Settings: `lr` 0.1."
         ));
         assert!(page.contains("| metric | this run | median of 3 seeds | target |"));
         assert!(page.contains("| `train_loss`, last of 2 | 0.4500 | 0.4400 | ≤ 0.445 |"));

@@ -136,6 +136,9 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let twelves = Tensor::full(12f32, (2, 4), &device)?;
     nb.show("rows 0 and 1 set to 12", changed.slice_assign(&[0..2, 0..4], &twelves)?)?;
     nb.show("x, as it was", &x)?;
+    let written = x.copy()?;
+    written.slice_set(&Tensor::full(9f32, (1, 4), &device)?, 0, 1)?; // in place, from row 1 on
+    nb.show("a copy of it, written to", &written)?;
 
     nb.cell("What shares memory and what copies")?;
     let mut table = Table::new(["made from x", "storage"]);

@@ -11,6 +11,7 @@ mod gallery;
 mod items;
 mod names;
 mod page;
+mod text;
 mod used;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use gallery::Recorded;
 pub use items::imports;
 use items::{Index, documented_crates};
 use page::Page;
+pub use text::text_of;
 
 /// What to build.
 #[derive(Debug)]
