@@ -440,7 +440,11 @@ mod tests {
         assert_eq!(kinds, ["markdown", "code", "code", "markdown", "code", "code", "markdown"]);
         let source = |index: usize| cells[index]["source"].as_str().unwrap();
         assert_eq!(source(0), "# First\n\nProse  with   spaces.");
-        assert!(source(1).contains("use demo::first::Config;") && source(1).contains(":dep d2l = {"), "{}", source(1));
+        assert!(
+            source(1).contains("use demo::sections::first::Config;") && source(1).contains(":dep d2l = {"),
+            "{}",
+            source(1)
+        );
         assert_eq!(source(2), "// why\nlet x = 1;");
         assert_eq!(cells[2]["outputs"][0]["text"], "x = 1\n");
         assert_eq!(cells[2]["outputs"][1]["data"]["image/svg+xml"], "<svg/>");

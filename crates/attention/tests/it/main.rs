@@ -6,4 +6,5 @@ mod determinism;
 mod flags;
 mod models;
 mod reference;
+mod saved;
 mod sections;

@@ -235,3 +235,24 @@ fn flags_that_mean_nothing_are_refused() {
         assert!(error.contains(flags[0]), "{section}: {error}");
     }
 }
+
+#[test]
+fn a_last_minibatch_of_one_is_refused_before_training_under_batch_normalization() {
+    let flags = ["--examples", "33", "--batch-size", "32", "--num-epochs", "1"];
+    for section in ["resnet", "densenet"] {
+        let told = smoke::message(&CHAPTER, section, &flags);
+        assert!(told.contains("--batch-size 32 leaves a last minibatch of one of 33 images"), "{section}: {told}");
+    }
+    // The sample has 6,000 images to train on: seven minibatches of 857, and one image.
+    assert!(smoke::message(&CHAPTER, "batch-norm", &["--batch-size", "857"]).contains("--batch-size 857"));
+    // Without the norm one image is as good as any other number.
+    assert!(run("googlenet", &flags).is_ok());
+}
+
+#[test]
+fn a_side_that_a_net_does_not_bear_is_refused_by_its_flag() {
+    for section in ["nin", "alexnet"] {
+        let told = smoke::message(&CHAPTER, section, &["--side", "64"]);
+        assert!(told.contains("--side 64 is too small: 67 is the least"), "{section}: {told}");
+    }
+}
