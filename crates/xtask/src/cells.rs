@@ -66,6 +66,9 @@ impl Source {
                 let range = whole_lines(text, item.span().byte_range());
                 source.items.push(Item { name, lines: lines(text, &range), code: dedent(&text[range]) });
             }
+            if let syn::Item::Impl(block) = item {
+                source.items.extend(methods(block, text));
+            }
             if let syn::Item::Fn(function) = item
                 && function.sig.ident == "run"
             {
@@ -79,7 +82,8 @@ impl Source {
         self.cells.iter().find(|cell| cell.title == title)
     }
 
-    /// The text of a top-level item with its doc comment and attributes: `softmax`, `Config`, `impl Module for Net`.
+    /// The text of a top-level item with its doc comment and attributes: `softmax`, `Config`, `impl Module for Net`; or of
+    /// a method alone: `Net::new`.
     pub fn item(&self, name: &str) -> Option<&str> {
         self.items.iter().find(|item| item.name == name).map(|item| item.code.as_str())
     }
@@ -125,6 +129,19 @@ fn item_name(item: &syn::Item, text: &str) -> Option<String> {
         _ => return None,
     };
     Some(ident.to_string())
+}
+
+/// The methods of an `impl` block that is no trait's, as `Vocab::new`.
+fn methods(block: &syn::ItemImpl, text: &str) -> Vec<Item> {
+    let syn::Type::Path(of) = &*block.self_ty else { return Vec::new() };
+    let Some(of) = of.path.segments.last().filter(|_| block.trait_.is_none()) else { return Vec::new() };
+    let method = |item: &syn::ImplItem| {
+        let syn::ImplItem::Fn(method) = item else { return None };
+        let range = whole_lines(text, method.span().byte_range());
+        let name = format!("{}::{}", of.ident, method.sig.ident);
+        Some(Item { name, lines: lines(text, &range), code: dedent(&text[range]) })
+    };
+    block.items.iter().filter_map(method).collect()
 }
 
 fn cells(path: &Path, text: &str, run: &syn::Block) -> Result<Vec<Cell>> {

@@ -44,7 +44,13 @@ pub fn fingerprints(workspace: &Workspace, section: &Section) -> Result<BTreeMap
 /// An item of a shared crate by its path as readers write it, such as `d2l::text::Vocab` or `tables::dummies`: the file
 /// and its text.
 pub fn shared_item(workspace: &Workspace, name: &str) -> Result<Option<(PathBuf, String)>> {
-    let Some((path, item)) = name.rsplit_once("::") else { return Ok(None) };
+    let Some((mut path, mut item)) = name.rsplit_once("::") else { return Ok(None) };
+    // A method goes with its type, which is no module: `d2l::text::Vocab::new`.
+    if let Some((rest, of)) = path.rsplit_once("::")
+        && of.starts_with(|first: char| first.is_uppercase())
+    {
+        (path, item) = (rest, &name[rest.len() + 2..]);
+    }
     let source = match path.split("::").collect::<Vec<_>>()[..] {
         ["tables", ..] => workspace.crate_dir("tables").join("src"),
         ["d2l", "ops", ..] => workspace.crate_dir("d2l-ops").join("src"),
