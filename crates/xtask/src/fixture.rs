@@ -40,7 +40,7 @@ const SECOND: &str = "//! 3.2 Second\n\npub struct Config {}\n\n\
 pub const PAGE: &str = "# First\n\nProse  with   spaces.\t\n\n<!-- code: The \"data\" -->\n<!-- /code -->\n\n\
                         <!-- output: The \"data\" -->\n<!-- /output -->\n\nMore.\n\n<!-- item: double -->\n<!-- /item -->\n\n\
                         <!-- code: Training -->\n<!-- /code -->\n\n<!-- output: Training -->\n<!-- /output -->\n\n\
-                        <!-- run -->\n<!-- /run -->\n\nThe end, without a line end";
+                        <!-- run -->\n<!-- /run -->\n\n<!-- results -->\n<!-- /results -->\n\nThe end, without a line end";
 
 const SECTIONS: &str = "pub mod first;\npub mod second_thing;\n\n\
                         pub const SECTIONS: &[Section] = &[d2l::section!(second_thing), section!(first)];\n";
@@ -67,6 +67,7 @@ impl Fixture {
         let row = |name| format!("| [x](../../notebooks-md/demo/{name}.md) | … | … | 1 |\n");
         fixture.write("crates/demo/README.md", &["first", "second-thing"].map(row).concat());
         fixture.write("book/saved-names.tsv", "chapter_demo/first\tPMT\tfn\tdouble\n");
+        fixture.write("book/metrics.tsv", "train_loss\tmean loss of an epoch\n");
         fixture.write("notebooks-md/SUMMARY.md", "- [First](demo/first.md)\n- [Second](./demo/second-thing.md)\n");
         fixture
     }

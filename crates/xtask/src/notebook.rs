@@ -63,12 +63,12 @@ fn notebook(workspace: &Workspace, section: &Section, runs: &Path) -> Result<Val
     for block in &blocks {
         cells.extend(prose(&page[copied..block.body.start]));
         copied = block.body.end;
-        if !is_set_up && !matches!(block.content, Content::Run) {
+        if !is_set_up && !matches!(block.content, Content::Run | Content::Results) {
             cells.push(code_cell(&setup(workspace, section, &path, runs)?, &[]));
             is_set_up = true;
         }
         match &block.content {
-            Content::Run => cells.extend(prose(&page[block.body.clone()])),
+            Content::Run | Content::Results => cells.extend(prose(&page[block.body.clone()])),
             Content::Item(name) => match items.take(name) {
                 Some(code) => cells.push(code_cell(&code, &[])),
                 None => cells.push(markdown(&page[block.body.clone()])),
@@ -196,7 +196,10 @@ fn dependencies(workspace: &Workspace, section: &Section, text: &str) -> Result<
     let names = own.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty());
     // Whether the chapter names candle or not: its error does, in what the kernel is told of `Result`.
     let names = names.filter(|name| *name != "candle-core").chain(["candle-core"]);
-    let mut lines = vec![dependency_on(&workspace.crate_dir(&section.chapter), &section.chapter)];
+    // Else each cell, a shared object, has a copy of every library of its own: tensors made in two cells would have one
+    // number, by which candle tells them apart, and thread-local storage of so many copies has no room.
+    let mut lines = vec![":allow_static_linking 0".to_owned()];
+    lines.push(dependency_on(&workspace.crate_dir(&section.chapter), &section.chapter));
     for name in names {
         let is_named = name == "candle-core" || words(text).any(|word| word == name.replace('-', "_"));
         let line = table.lines().find(|line| line.split([' ', '=']).next() == Some(name));
@@ -314,8 +317,8 @@ fn groups(cells: &[Cell]) -> Result<Vec<Group>> {
 
 /// A random stream with its type: the kernel finds none, since the crate that defines it is no dependency.
 fn with_types(code: &str) -> String {
-    let line = |line: &str| match line.split_once(" = nb.fork(") {
-        Some((head, rest)) if head.starts_with("let ") => format!("{head}: d2l::random::Stream = nb.fork({rest}"),
+    let line = |line: &str| match line.split_once(" = nb.stream(") {
+        Some((head, rest)) if head.starts_with("let ") => format!("{head}: d2l::random::Stream = nb.stream({rest}"),
         _ => line.to_owned(),
     };
     code.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -398,9 +401,19 @@ fn borrows(expression: &syn::Expr) -> bool {
         syn::Expr::Closure(_) | syn::Expr::Reference(_) => true,
         syn::Expr::Try(tried) => matches!(&*tried.expr, syn::Expr::MethodCall(call) if call.method == "ok_or_else"
             && borrows(&call.receiver)),
-        syn::Expr::MethodCall(call) => BORROWING.iter().any(|name| call.method == name),
+        // What keeps a closure has a type without a name.
+        syn::Expr::Call(call) => call.args.iter().any(|argument| matches!(argument, syn::Expr::Closure(_))),
+        syn::Expr::MethodCall(call) => BORROWING.iter().any(|name| call.method == name) || calls(expression, "trainer"),
         syn::Expr::Array(array) => array.elems.iter().any(borrows),
         syn::Expr::Tuple(tuple) => tuple.elems.iter().any(borrows),
+        _ => false,
+    }
+}
+
+/// Whether a method is among those called one on what the other gives.
+fn calls(expression: &syn::Expr, method: &str) -> bool {
+    match expression {
+        syn::Expr::MethodCall(call) => call.method == method || calls(&call.receiver, method),
         _ => false,
     }
 }
@@ -499,9 +512,17 @@ mod tests {
     }
 
     #[test]
+    fn what_holds_a_closure_or_borrows_the_notebook_is_not_kept() {
+        let code = "let data = from_fn(3, || f());\nlet t = nb.trainer(3).with(&[]);\nlet h = nb.trainer(3).run(&mut d)?;\n\
+                    let v = list.map(|x| x).collect();\nlet w = Net::new(&x);";
+        let (_, unkept) = variables(code).unwrap();
+        assert_eq!(unkept.into_iter().collect::<Vec<_>>(), ["data", "t"]);
+    }
+
+    #[test]
     fn a_stream_gets_its_type() {
-        let wanted = "let mut s: d2l::random::Stream = nb.fork(Purpose::Shuffling);\nlet t = f(&mut nb.fork(P));";
-        assert_eq!(with_types("let mut s = nb.fork(Purpose::Shuffling);\nlet t = f(&mut nb.fork(P));"), wanted);
+        let wanted = "let mut s: d2l::random::Stream = nb.stream(Purpose::Shuffling);\nlet t = f(&mut nb.stream(P));";
+        assert_eq!(with_types("let mut s = nb.stream(Purpose::Shuffling);\nlet t = f(&mut nb.stream(P));"), wanted);
     }
 
     #[test]

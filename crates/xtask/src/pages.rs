@@ -17,15 +17,17 @@ pub enum Content {
     Item(String),
     /// What the cell with this title printed and drew.
     Output(String),
-    /// How the output came about, and its metrics.
+    /// How the output came about.
     Run,
+    /// The metrics of the run, each explained.
+    Results,
     /// The recorded benchmark, on its own page.
     Bench,
     /// The recorded medians beside the book's, on their own page.
     Parity,
 }
 
-const KEYWORDS: [&str; 6] = ["code", "item", "output", "run", "bench", "parity"];
+const KEYWORDS: [&str; 7] = ["code", "item", "output", "run", "results", "bench", "parity"];
 
 impl Content {
     fn keyword(&self) -> &'static str {
@@ -34,6 +36,7 @@ impl Content {
             Self::Item(_) => "item",
             Self::Output(_) => "output",
             Self::Run => "run",
+            Self::Results => "results",
             Self::Bench => "bench",
             Self::Parity => "parity",
         }
@@ -62,6 +65,7 @@ fn marker(line: &str) -> Option<Marker> {
     }
     match text {
         "run" => return Some(Marker::Open(Content::Run)),
+        "results" => return Some(Marker::Open(Content::Results)),
         "bench" => return Some(Marker::Open(Content::Bench)),
         "parity" => return Some(Marker::Open(Content::Parity)),
         _ => {}

@@ -52,6 +52,7 @@ impl Band {
 impl fmt::Display for Band {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.min, self.max) {
+            (Some(min), Some(max)) if min == max => write!(f, "{min}"),
             (Some(min), Some(max)) => write!(f, "{min} to {max}"),
             (Some(min), None) => write!(f, "≥ {min}"),
             (None, Some(max)) => write!(f, "≤ {max}"),
@@ -162,6 +163,9 @@ pub fn table(rows: &[Row]) -> String {
 /// A result as tables show it: four decimals, or the scientific form where those would say nothing.
 pub fn number(value: f64) -> String {
     let size = value.abs();
+    if value.fract() == 0.0 && (10.0..1e6).contains(&size) {
+        return format!("{value}");
+    }
     if size != 0.0 && !(0.001..1e6).contains(&size) { format!("{value:.3e}") } else { format!("{value:.4}") }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::book;
 use crate::cells::{Cell, Source};
-use crate::chapters::{Chapter, Section, Workspace};
+use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::pages::{Block, Content, blocks, fenced};
 use crate::report::{Problem, suggestion};
 use crate::run::{CellOutput, Data, Metric, Run, read_run};
@@ -74,6 +74,12 @@ fn weave_section(
         let message =
             format!("cell “{}” ({place}) is not shown: add <!-- code: {0} --> and <!-- /code -->", cell.title);
         problems.push(Problem::file(shown, message));
+    }
+
+    let has_metrics = record.as_ref().is_some_and(|record| !record.metrics.is_empty());
+    if has_metrics && !blocks.iter().any(|block| block.content == Content::Results) {
+        let message = "the metrics are not shown: add <!-- results --> and <!-- /results --> at the end";
+        problems.push(Problem::file(shown, message.to_owned()));
     }
 
     let woven = Weaver { workspace, section, source: &source, record: record.as_ref(), targets };
@@ -152,6 +158,7 @@ fn describe(content: &Content) -> String {
         Content::Item(name) => format!("item `{name}`"),
         Content::Output(title) => format!("the output of cell “{title}”"),
         Content::Run => "the account of the run".to_owned(),
+        Content::Results => "the table of metrics".to_owned(),
         Content::Bench => "the benchmark".to_owned(),
         Content::Parity => "the table of results".to_owned(),
     }
@@ -194,7 +201,7 @@ fn stale_record(
         }
         Some(_) => Vec::new(),
         None => {
-            let wants_record = |block: &&Block| matches!(block.content, Content::Output(_) | Content::Run);
+            let wants_record = |block: &&Block| matches!(block.content, Content::Output(_) | Content::Run | Content::Results);
             let first = blocks.iter().find(wants_record);
             first
                 .map(|block| Problem::line(shown, block.line, format!("no run is recorded: {renew}")))
@@ -227,7 +234,8 @@ impl Weaver<'_> {
                 let cell = record.cell(title).ok_or(None)?;
                 Ok(output(self.section, cell))
             }
-            Content::Run => Ok(account(self.section, self.source, self.record.ok_or(None)?, self.targets)),
+            Content::Run => Ok(account(self.section, self.source, self.record.ok_or(None)?)),
+            Content::Results => results(self.workspace, self.record.ok_or(None)?, self.targets).map_err(Some),
             Content::Bench => Err(Some("the benchmark is shown on performance.md only: remove the marker".to_owned())),
             Content::Parity => Err(Some("the results are shown on parity.md only: remove the marker".to_owned())),
         }
@@ -279,8 +287,8 @@ fn output(section: &Section, cell: &CellOutput) -> String {
     parts.join("\n")
 }
 
-/// How the output came about: the command, the settings, the book's text beside it, and the metrics in a table.
-fn account(section: &Section, source: &Source, run: &Run, targets: Option<&SectionTargets>) -> String {
+/// How the output came about: the command, the book's text beside it, the settings.
+fn account(section: &Section, source: &Source, run: &Run) -> String {
     let data = match run.data {
         Data::Full => " on the full data",
         Data::Sample => " on a sample of the data",
@@ -308,15 +316,28 @@ fn account(section: &Section, source: &Source, run: &Run, targets: Option<&Secti
         Some(url) => format!("\nThe book's text of this section: [{} {}]({url}).\n{sentence}", run.number, run.title),
         None => sentence,
     };
-    let table = if run.metrics.is_empty() { String::new() } else { metrics_table(run, targets) };
-    fenced("sh", &command) + &sentence + &table
+    fenced("sh", &command) + &sentence
 }
 
-fn metrics_table(run: &Run, targets: Option<&SectionTargets>) -> String {
+/// Where each metric's name is explained, a line each with a tab between.
+const METRICS: &str = "book/metrics.tsv";
+
+/// The metrics of a run in a table, each with what it is.
+fn results(workspace: &Workspace, run: &Run, targets: Option<&SectionTargets>) -> Result<String, String> {
+    let text = read(&workspace.root.join(METRICS)).map_err(|error| format!("{error:#}"))?;
+    let explained: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('\t')).collect();
+    metrics_table(run, targets, &explained)
+}
+
+fn metrics_table(
+    run: &Run,
+    targets: Option<&SectionTargets>,
+    explained: &BTreeMap<&str, &str>,
+) -> Result<String, String> {
     let seeds = if run.seeds.len() == 1 { "1 seed".to_owned() } else { format!("{} seeds", run.seeds.len()) };
     let (title, rule) = if targets.is_some() { (" target |", " --- |") } else { ("", "") };
     let mut lines =
-        vec![format!("\n| metric | this run | median of {seeds} |{title}\n"), format!("| --- | ---: | ---: |{rule}\n")];
+        vec![format!("| metric | | this run | median of {seeds} |{title}\n"), format!("| --- | --- | ---: | ---: |{rule}\n")];
     for (name, metric) in &run.metrics {
         let label = match metric {
             Metric::ByEpoch(values) if values.len() > 1 => format!("`{name}`, last of {}", values.len()),
@@ -327,9 +348,10 @@ fn metrics_table(run: &Run, targets: Option<&SectionTargets>) -> String {
             let band = targets.get(name).and_then(targets::Bands::last);
             band.map_or_else(|| "  |".to_owned(), |band| format!(" {band} |"))
         });
-        lines.push(format!("| {label} | {} | {} |{target}\n", show(Some(metric)), show(run.median.get(name))));
+        let what = explained.get(name.as_str()).ok_or_else(|| format!("{METRICS} does not explain `{name}`: add a line"))?;
+        lines.push(format!("| {label} | {what} | {} | {} |{target}\n", show(Some(metric)), show(run.median.get(name))));
     }
-    lines.concat()
+    Ok(lines.concat())
 }
 
 /// The settings of a run, each that is not the book's with the book's beside it.
@@ -468,8 +490,8 @@ mod tests {
             "Recorded with seed 42 at scale book on the full data on 2 threads (cpu); the fastest of 3 runs took 1.5 s. \
              Settings: `lr` 0.1."
         ));
-        assert!(page.contains("| metric | this run | median of 3 seeds | target |"));
-        assert!(page.contains("| `train_loss`, last of 2 | 0.4500 | 0.4400 | ≤ 0.445 |"));
+        assert!(page.contains("| metric | | this run | median of 3 seeds | target |"));
+        assert!(page.contains("| `train_loss`, last of 2 | mean loss of an epoch | 0.4500 | 0.4400 | ≤ 0.445 |"));
         assert!(page.starts_with("# First\n\nProse  with   spaces.\t\n"), "prose stays as it is");
         assert!(page.ends_with("The end, without a line end"));
     }
