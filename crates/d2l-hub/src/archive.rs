@@ -91,8 +91,8 @@ pub fn origin_of(folder: &Path) -> Option<String> {
     marker.lines().next().map(str::to_owned)
 }
 
-/// Whether a folder still holds every file that [`unpack`] wrote there, as long as it was then; and, up to
-/// [`HASHED_BYTES`] of the smallest ones, with the same content. What was added since does not matter.
+/// Whether a folder still holds every file that [`unpack`] wrote there, as long as it was then; and, of the smallest ones up
+/// to 256 MiB in all, with the same content. What was added since does not matter.
 pub fn is_intact(folder: &Path) -> bool {
     let Ok(marker) = fs::read_to_string(folder.join(MARKER)) else { return false };
     let mut lines = marker.lines().skip(1);

@@ -69,7 +69,7 @@ enum Command {
         #[arg(last = true)]
         flags: Vec<String>,
     },
-    /// Write code and recorded outputs into the pages, between their markers, and the seconds into the README.
+    /// Write code and recorded outputs into the pages, between their markers, and the seconds into the chapters' READMEs.
     #[command(after_help = "Examples:\n  cargo xtask weave\n  cargo xtask weave --check")]
     Weave {
         /// Change nothing; fail with a list of what does not fit together.

@@ -201,7 +201,8 @@ fn stale_record(
         }
         Some(_) => Vec::new(),
         None => {
-            let wants_record = |block: &&Block| matches!(block.content, Content::Output(_) | Content::Run | Content::Results);
+            let wants_record =
+                |block: &&Block| matches!(block.content, Content::Output(_) | Content::Run | Content::Results);
             let first = blocks.iter().find(wants_record);
             first
                 .map(|block| Problem::line(shown, block.line, format!("no run is recorded: {renew}")))
@@ -336,8 +337,10 @@ fn metrics_table(
 ) -> Result<String, String> {
     let seeds = if run.seeds.len() == 1 { "1 seed".to_owned() } else { format!("{} seeds", run.seeds.len()) };
     let (title, rule) = if targets.is_some() { (" target |", " --- |") } else { ("", "") };
-    let mut lines =
-        vec![format!("| metric | | this run | median of {seeds} |{title}\n"), format!("| --- | --- | ---: | ---: |{rule}\n")];
+    let mut lines = vec![
+        format!("| metric | | this run | median of {seeds} |{title}\n"),
+        format!("| --- | --- | ---: | ---: |{rule}\n"),
+    ];
     for (name, metric) in &run.metrics {
         let label = match metric {
             Metric::ByEpoch(values) if values.len() > 1 => format!("`{name}`, last of {}", values.len()),
@@ -348,7 +351,8 @@ fn metrics_table(
             let band = targets.get(name).and_then(targets::Bands::last);
             band.map_or_else(|| "  |".to_owned(), |band| format!(" {band} |"))
         });
-        let what = explained.get(name.as_str()).ok_or_else(|| format!("{METRICS} does not explain `{name}`: add a line"))?;
+        let what =
+            explained.get(name.as_str()).ok_or_else(|| format!("{METRICS} does not explain `{name}`: add a line"))?;
         lines.push(format!("| {label} | {what} | {} | {} |{target}\n", show(Some(metric)), show(run.median.get(name))));
     }
     Ok(lines.concat())

@@ -60,6 +60,8 @@ pub struct Notebook {
     ledger: Ledger,
     /// Whether figures also go to standard output, in the form that a Jupyter kernel for Rust shows.
     inline_figures: bool,
+    /// How many cells of a Jupyter notebook were begun.
+    open_cells: usize,
 }
 
 impl Notebook {
@@ -117,6 +119,7 @@ impl Notebook {
             checkpoints,
             ledger: Ledger::default(),
             inline_figures: false,
+            open_cells: 0,
         })
     }
 

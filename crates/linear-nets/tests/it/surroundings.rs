@@ -227,3 +227,25 @@ fn color_comes_on_a_terminal_and_not_with_no_color() {
         _ => eprintln!("not checked: colors on a terminal, since the program `script` is not here"),
     }
 }
+
+#[test]
+fn each_cell_of_a_jupyter_notebook_counts_its_tensors_beyond_those_before() -> anyhow::Result<()> {
+    use d2l::prelude::{Device, Tensor};
+    let out = TempDir::new()?;
+    let options = d2l::notebook::Options { out: Some(out.path().into()), ..Default::default() };
+    let (_, mut nb) =
+        linear_nets::CHAPTER.open::<linear_nets::sections::linear_regression::Config>("linear-regression", &options)?;
+    let number = || -> anyhow::Result<usize> {
+        let id = format!("{:?}", Tensor::new(0u8, &Device::Cpu)?.id());
+        Ok(id.trim_start_matches("TensorId(").trim_end_matches(')').parse()?)
+    };
+    // Other tests count on meanwhile, never back.
+    let mut before = number()?;
+    for cells in 1..3 {
+        nb.open_cell()?;
+        let now = number()?;
+        assert!(now - before > cells << 20, "{before}, {now}");
+        before = now;
+    }
+    Ok(())
+}

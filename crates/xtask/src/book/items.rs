@@ -441,7 +441,7 @@ pub fn source_url(crate_name: &str, file: &str, first: usize, last: usize) -> St
 
 /// The crates whose libraries are documented: `d2l`, those it hands on, and the chapters.
 pub fn documented_crates(workspace: &Workspace) -> Result<Vec<String>> {
-    let mut names = ["d2l", "d2l-hub", "d2l-ops", "d2l-record", "tables"].map(str::to_owned).to_vec();
+    let mut names = ["d2l", "d2l-hub", "d2l-ops", "d2l-program", "d2l-record", "tables"].map(str::to_owned).to_vec();
     names.extend(workspace.chapters()?.into_iter().map(|chapter| chapter.name));
     names.retain(|name| fs::exists(workspace.crate_dir(name).join("src/lib.rs")).unwrap_or(false));
     Ok(names)
