@@ -376,7 +376,8 @@ fn variables(code: &str) -> Result<(Vec<Variable>, BTreeSet<String>)> {
         let syn::Stmt::Local(local) = statement else { continue };
         let mut names = Vec::new();
         bound(&local.pat, &mut names);
-        if local.init.as_ref().is_some_and(|init| borrows(&init.expr)) {
+        let is_reference = matches!(&local.pat, syn::Pat::Type(typed) if matches!(&*typed.ty, syn::Type::Reference(_)));
+        if is_reference || local.init.as_ref().is_some_and(|init| borrows(&init.expr)) {
             unkept.extend(names.iter().map(|(name, _)| name.clone()));
         }
         all.extend(names);
@@ -396,11 +397,14 @@ fn bound(pattern: &syn::Pat, names: &mut Vec<Variable>) {
 }
 
 fn borrows(expression: &syn::Expr) -> bool {
-    const BORROWING: [&str; 8] = ["device", "iter", "as_tensor", "as_slice", "as_str", "folder", "sampling", "get"];
+    const BORROWING: [&str; 11] =
+        ["device", "iter", "as_tensor", "as_slice", "as_str", "folder", "sampling", "get", "weight", "bias", "dataset"];
     match expression {
         syn::Expr::Closure(_) | syn::Expr::Reference(_) => true,
-        syn::Expr::Try(tried) => matches!(&*tried.expr, syn::Expr::MethodCall(call) if call.method == "ok_or_else"
-            && borrows(&call.receiver)),
+        // A net's layer of a named type is borrowed from it, as in `net.get::<Linear>(2)?`.
+        syn::Expr::Try(tried) => matches!(&*tried.expr, syn::Expr::MethodCall(call)
+            if (call.method == "ok_or_else" && borrows(&call.receiver))
+                || (call.method == "get" && call.turbofish.is_some())),
         // What keeps a closure has a type without a name.
         syn::Expr::Call(call) => call.args.iter().any(|argument| matches!(argument, syn::Expr::Closure(_))),
         syn::Expr::MethodCall(call) => BORROWING.iter().any(|name| call.method == name) || calls(expression, "trainer"),
@@ -518,9 +522,10 @@ mod tests {
     #[test]
     fn what_holds_a_closure_or_borrows_the_notebook_is_not_kept() {
         let code = "let data = from_fn(3, || f());\nlet t = nb.trainer(3).with(&[]);\nlet h = nb.trainer(3).run(&mut d)?;\n\
-                    let v = list.map(|x| x).collect();\nlet w = Net::new(&x);";
+                    let v = list.map(|x| x).collect();\nlet w = Net::new(&x);\nlet a: &Linear = net.get(2)?;\n\
+                    let b = net.get::<Linear>(2)?;\nlet c = net.get::<Linear>(2)?.weight();\nlet e = x.get(0)?;";
         let (_, unkept) = variables(code).unwrap();
-        assert_eq!(unkept.into_iter().collect::<Vec<_>>(), ["data", "t"]);
+        assert_eq!(unkept.into_iter().collect::<Vec<_>>(), ["a", "b", "c", "data", "t"]);
     }
 
     #[test]

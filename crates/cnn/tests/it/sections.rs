@@ -121,7 +121,8 @@ fn nin_begins_to_learn() -> anyhow::Result<()> {
 
 #[test]
 fn googlenet_learns() -> anyhow::Result<()> {
-    let (first, last) = losses("googlenet", &["--examples", "1000", "--num-epochs", "10"])?;
+    // It leaves its plateau early or late, as sums round on a processor: the tenth epoch ended at 1.72 on one without AVX-512.
+    let (first, last) = losses("googlenet", &["--examples", "1000", "--num-epochs", "14"])?;
     assert!(first > 1.9 && last < 1.7, "{first}, {last}");
     Ok(())
 }
