@@ -20,6 +20,8 @@ pub struct Source {
     pub heading: Option<(String, String)>,
     pub cells: Vec<Cell>,
     items: Vec<Item>,
+    /// The `let` statements of `run` before its first cell.
+    pub preamble: Vec<String>,
     pub has_tests: bool,
     pub fingerprint: String,
     /// The settings of scale book where the section's `defaults!` lists them, by name.
@@ -55,6 +57,7 @@ impl Source {
             heading: heading(text),
             cells: Vec::new(),
             items: Vec::new(),
+            preamble: Vec::new(),
             has_tests: false,
             fingerprint: fingerprint(text),
             book_settings: book_settings(text),
@@ -73,6 +76,10 @@ impl Source {
                 && function.sig.ident == "run"
             {
                 source.cells = cells(path, text, &function.block)?;
+                let before = function.block.stmts.iter().take_while(|statement| opens_cell(statement).is_none());
+                let lets = before.filter(|statement| matches!(statement, syn::Stmt::Local(_)));
+                let range = |statement: &syn::Stmt| whole_lines(text, statement.span().byte_range());
+                source.preamble = lets.map(|statement| dedent(&text[range(statement)])).collect();
             }
         }
         Ok(source)
@@ -316,6 +323,13 @@ mod tests {}
         assert_eq!(source.cell("Last").unwrap().code, "let x = \"Ünïcode\";\nnb.print(x)?;");
         assert_eq!(source.heading, Some(("3.6".into(), "Softmax from scratch".into())));
         assert!(source.has_tests);
+    }
+
+    #[test]
+    fn what_is_set_before_the_first_cell_is_kept() {
+        let text = "fn run() -> Result<()> {\n    let n = 3; // steps\n    check(n)?;\n    let m = n;\n    nb.cell(\"One\")?;\n    \
+                    let k = 1;\n    Ok(())\n}\n";
+        assert_eq!(parse(text).unwrap().preamble, ["let n = 3; // steps", "let m = n;"]);
     }
 
     #[test]

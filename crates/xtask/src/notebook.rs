@@ -64,7 +64,12 @@ fn notebook(workspace: &Workspace, section: &Section, runs: &Path) -> Result<Val
         cells.extend(prose(&page[copied..block.body.start]));
         copied = block.body.end;
         if !is_set_up && !matches!(block.content, Content::Run | Content::Results) {
-            cells.push(code_cell(&setup(workspace, section, &path, runs)?, &[]));
+            let mut code = setup(workspace, section, &path, runs)?;
+            for statement in &source.preamble {
+                code += "\n";
+                code += statement.trim_end();
+            }
+            cells.push(code_cell(&code, &[]));
             is_set_up = true;
         }
         match &block.content {
