@@ -342,12 +342,11 @@ fn finished(code: String) -> Result<String> {
 
 /// The code in a block of its own, out of which come the variables that later code names.
 fn scoped(code: &str, held: &BTreeSet<String>, later: &str) -> Result<String> {
-    let named: BTreeSet<&str> = words(later).collect();
     let (all, _) = variables(code)?;
     let mut out: Vec<&Variable> = Vec::new();
     for variable in &all {
         let (name, _) = variable;
-        if !held.contains(name) && named.contains(name.as_str()) {
+        if !held.contains(name) && is_taken(name, later) {
             out.retain(|(other, _)| other != name);
             out.push(variable);
         }
@@ -366,6 +365,20 @@ fn scoped(code: &str, held: &BTreeSet<String>, later: &str) -> Result<String> {
         _ => (format!("({})", patterns.join(", ")), format!("({})", names.join(", "))),
     };
     Ok(format!("let {patterns} = {{\n{body}\n    {names}\n}};"))
+}
+
+/// Whether code takes a variable from before: names it, other than as a method, before it declares one of that name.
+fn is_taken(name: &str, code: &str) -> bool {
+    let mut before = "";
+    for word in words(code) {
+        let start = word.as_ptr() as usize - code.as_ptr() as usize;
+        let is_method = code[..start].ends_with('.') && !code[..start].ends_with("..");
+        if word == name && !is_method {
+            return !matches!(before, "let" | "mut");
+        }
+        before = word;
+    }
+    false
 }
 
 /// A variable's name, and whether it may change.
@@ -531,6 +544,12 @@ mod tests {
                     let b = net.get::<Linear>(2)?;\nlet c = net.get::<Linear>(2)?.weight();\nlet e = x.get(0)?;";
         let (_, unkept) = variables(code).unwrap();
         assert_eq!(unkept.into_iter().collect::<Vec<_>>(), ["a", "b", "c", "data", "t"]);
+    }
+
+    #[test]
+    fn methods_and_new_variables_take_nothing_from_before() {
+        assert!(is_taken("x", "f(x)") && is_taken("x", "0..x") && is_taken("x", "g(&mut y, x)"));
+        assert!(!is_taken("figure", "nb.figure(1)") && !is_taken("x", "let mut x = 1;\nf(x)") && !is_taken("x", "xs"));
     }
 
     #[test]
