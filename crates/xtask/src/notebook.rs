@@ -415,8 +415,20 @@ fn bound(pattern: &syn::Pat, names: &mut Vec<Variable>) {
 }
 
 fn borrows(expression: &syn::Expr) -> bool {
-    const BORROWING: [&str; 11] =
-        ["device", "iter", "as_tensor", "as_slice", "as_str", "folder", "sampling", "get", "weight", "bias", "dataset"];
+    const BORROWING: [&str; 12] = [
+        "device",
+        "iter",
+        "map",
+        "as_tensor",
+        "as_slice",
+        "as_str",
+        "folder",
+        "sampling",
+        "get",
+        "weight",
+        "bias",
+        "dataset",
+    ];
     match expression {
         syn::Expr::Closure(_) | syn::Expr::Reference(_) => true,
         // A net's layer of a named type is borrowed from it, as in `net.get::<Linear>(2)?`.
@@ -541,9 +553,9 @@ mod tests {
     fn what_holds_a_closure_or_borrows_the_notebook_is_not_kept() {
         let code = "let data = from_fn(3, || f());\nlet t = nb.trainer(3).with(&[]);\nlet h = nb.trainer(3).run(&mut d)?;\n\
                     let v = list.map(|x| x).collect();\nlet w = Net::new(&x);\nlet a: &Linear = net.get(2)?;\n\
-                    let b = net.get::<Linear>(2)?;\nlet c = net.get::<Linear>(2)?.weight();\nlet e = x.get(0)?;";
+                    let b = net.get::<Linear>(2)?;\nlet c = net.get::<Linear>(2)?.weight();\nlet e = x.get(0)?;\nlet g = (0..3).map(|t| t);";
         let (_, unkept) = variables(code).unwrap();
-        assert_eq!(unkept.into_iter().collect::<Vec<_>>(), ["a", "b", "c", "data", "t"]);
+        assert_eq!(unkept.into_iter().collect::<Vec<_>>(), ["a", "b", "c", "data", "g", "t"]);
     }
 
     #[test]
