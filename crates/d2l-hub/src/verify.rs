@@ -69,11 +69,17 @@ pub(crate) fn verify(path: &Path, set: &Dataset) -> Result<Hash, SourceError> {
         return Err(SourceError::too_large(set));
     }
     let mut hasher = Hasher::new(*set);
-    let mut buffer = vec![0; 1 << 20];
+    each_chunk(&mut file, |bytes| hasher.update(bytes))?;
+    hasher.finish(path)
+}
+
+/// Reads to the end, and hands on what comes.
+fn each_chunk(reader: &mut impl Read, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = vec![0; 256 << 10];
     loop {
-        match file.read(&mut buffer)? {
-            0 => return hasher.finish(path),
-            count => hasher.update(&buffer[..count]),
+        match reader.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => take(&buffer[..count]),
         }
     }
 }
@@ -82,13 +88,7 @@ pub(crate) fn verify(path: &Path, set: &Dataset) -> Result<Hash, SourceError> {
 fn gunzipped_sha256(path: &Path, size: u64) -> io::Result<String> {
     let mut content = GzDecoder::new(BufReader::new(File::open(path)?)).take(size + 1);
     let mut sha256 = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match content.read(&mut buffer)? {
-            0 => break,
-            count => sha256.update(&buffer[..count]),
-        }
-    }
+    each_chunk(&mut content, |bytes| sha256.update(bytes))?;
     // Some readers would go on into what follows the member: nothing that was not hashed may follow.
     let mut rest = content.into_inner().into_inner();
     if !rest.fill_buf()?.is_empty() {
@@ -99,15 +99,9 @@ fn gunzipped_sha256(path: &Path, size: u64) -> io::Result<String> {
 
 /// SHA-256 of a file, in hexadecimal digits.
 pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
     let mut sha256 = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&sha256.finalize())),
-            count => sha256.update(&buffer[..count]),
-        }
-    }
+    each_chunk(&mut File::open(path)?, |bytes| sha256.update(bytes))?;
+    Ok(hex(&sha256.finalize()))
 }
 
 fn hex(bytes: &[u8]) -> String {

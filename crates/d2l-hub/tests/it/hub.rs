@@ -336,25 +336,34 @@ fn sha1_serves_where_it_is_all_that_is_known() {
     assert_contains(&wrong, &["wanted SHA-1", hex(&Sha1::digest(b"other"))]);
 }
 
+/// An archive of a text and of a folder with a picture.
+fn archived() -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    for (name, content) in [("set/a.txt", &b"one and two"[..]), ("set/pictures/b.bin", b"picture")] {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        writer.write_all(content).expect("its content");
+    }
+    writer.finish().expect("an archive").into_inner()
+}
+
+/// A hub whose only set is this archive, and the server that gives it once.
+fn archive_bench(bytes: &[u8]) -> (Bench, Server) {
+    let server = Server::start(vec![Answer::ok(bytes)]);
+    let hashes = vec![Hash::Sha256(sha256(bytes))];
+    let size = bytes.len() as u64;
+    let archive = Dataset { path: "folder/set.zip", hashes: hashes.leak(), size, ..set(&[&server.url]) };
+    (Bench::new(archive), server)
+}
+
 #[test]
 fn archives_are_unpacked_once() {
-    let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-    writer.start_file("set/a.txt", zip::write::SimpleFileOptions::default()).expect("an entry");
-    writer.write_all(b"one").expect("its content");
-    let bytes = writer.finish().expect("an archive").into_inner();
-    let server = Server::start(vec![Answer::ok(&bytes)]);
-    let hashes = vec![Hash::Sha256(sha256(&bytes))];
-    let bench = Bench::new(Dataset {
-        path: "folder/set.zip",
-        hashes: hashes.leak(),
-        size: bytes.len() as u64,
-        ..set(&[&server.url])
-    });
+    let bytes = archived();
+    let (bench, _server) = archive_bench(&bytes);
     let half_unpacked = bench.hub.cache.join("folder/set");
     fs::create_dir_all(&half_unpacked).expect("a folder that an unfinished program might leave");
     let folder = bench.hub.fetch_extracted("set").expect("an unpacked set");
     assert_eq!(folder, half_unpacked);
-    assert_eq!(fs::read(folder.join("a.txt")).expect("its file"), b"one");
+    assert_eq!(fs::read(folder.join("a.txt")).expect("its file"), b"one and two");
     // The folder is proven by its marker: the archive itself may go.
     fs::remove_file(bench.hub.cache.join("folder/set.zip")).expect("the archive");
     bench.hub.fetch_extracted("set").expect("still there");
@@ -368,27 +377,10 @@ fn archives_are_unpacked_once() {
     );
 }
 
-/// An archive of a text and of a folder with a picture.
-fn archived(first: &[u8]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-    for (name, content) in [("set/a.txt", first), ("set/pictures/b.bin", b"picture")] {
-        writer.start_file(name, zip::write::SimpleFileOptions::default()).expect("an entry");
-        writer.write_all(content).expect("its content");
-    }
-    writer.finish().expect("an archive").into_inner()
-}
-
 #[test]
 fn a_damaged_unpacked_set_is_unpacked_anew() {
-    let bytes = archived(b"one and two");
-    let server = Server::start(vec![Answer::ok(&bytes)]);
-    let hashes = vec![Hash::Sha256(sha256(&bytes))];
-    let bench = Bench::new(Dataset {
-        path: "folder/set.zip",
-        hashes: hashes.leak(),
-        size: bytes.len() as u64,
-        ..set(&[&server.url])
-    });
+    let bytes = archived();
+    let (bench, _server) = archive_bench(&bytes);
     let folder = bench.hub.fetch_extracted("set").expect("an unpacked set");
     let (text, picture) = (folder.join("a.txt"), folder.join("pictures/b.bin"));
     let marker = folder.join(".unpacked-from");

@@ -62,11 +62,12 @@ impl Archive {
         file.rewind().map_err(unread)?;
         let mut archive = match ZipArchive::new(io::BufReader::new(file)) {
             Ok(archive) => archive,
-            Err(_) if stranger(&start).is_some_and(|what| !what.is_zip) => {
-                let what = stranger(&start).map_or("", |what| what.advice);
-                return Err(CheckpointError::unsupported(path, what));
+            Err(error) => {
+                let what = stranger(&start).filter(|what| !what.is_zip);
+                return Err(
+                    what.map_or_else(|| damaged(&error), |what| CheckpointError::unsupported(path, what.advice))
+                );
             }
-            Err(error) => return Err(damaged(&error)),
         };
         let (mut pickle, mut storages) = (None, BTreeMap::new());
         for index in 0..archive.len() {
