@@ -24,7 +24,9 @@ IMAGES = {"image/svg+xml", "image/png"}
 
 
 def figures(cell):
-    return sum(bool(IMAGES & set(output.get("data", {}))) for output in cell.get("outputs", []))
+    """How many a cell shows: outputs of their own in the recorded notebook, images of one page under the kernel."""
+    data = [output.get("data", {}) for output in cell.get("outputs", [])]
+    return sum(bool(IMAGES & set(kinds)) + "".join(kinds.get("text/html", "")).count("<img ") for kinds in data)
 
 
 def problems(recorded, ran):

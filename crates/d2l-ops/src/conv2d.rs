@@ -9,6 +9,7 @@ use candle_core::{Result, Tensor, bail};
 
 use super::channel_map::{self, ChannelMap};
 use super::convolution::Convolution;
+use super::count;
 use super::kernel::{self, Float};
 use super::windows::{Axis, Windows};
 
@@ -51,6 +52,7 @@ impl Default for Conv2dConfig {
 #[doc(alias = "corr2d_multi_in_out")]
 pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, config: &Conv2dConfig) -> Result<Tensor> {
     let convolution = convolution(x, weight, bias, config)?;
+    count::add(&[convolution.batch, convolution.windows.outputs(), weight.elem_count()]);
     if kernel::has_kernel(x) {
         channel_map::apply(Direct(convolution), x, weight, bias)
     } else {

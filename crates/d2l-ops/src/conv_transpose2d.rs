@@ -10,6 +10,7 @@ use candle_core::{Result, Tensor, bail};
 
 use super::channel_map::{self, ChannelMap};
 use super::convolution::Convolution;
+use super::count;
 use super::kernel::{self, Float};
 use super::windows::{Axis, Windows};
 
@@ -47,6 +48,7 @@ pub fn conv_transpose2d(
     config: &ConvTranspose2dConfig,
 ) -> Result<Tensor> {
     let adjoint = adjoint(x, weight, bias, config)?;
+    count::add(&[adjoint.batch, adjoint.windows.outputs(), weight.elem_count()]);
     if kernel::has_kernel(x) {
         channel_map::apply(Transposed(adjoint), x, weight, bias)
     } else {

@@ -5,6 +5,7 @@
 
 use candle_core::{CpuStorage, Result, Shape, Tensor, bail};
 
+use super::count;
 use super::kernel::{self, Float, Matrix, for_float};
 use super::row;
 use super::tape::{self, Gradient, Operation};
@@ -28,6 +29,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     {
         bail!("linear: bias must be ({outputs}), got {:?}", bias.dims());
     }
+    count::add(&[x.elem_count(), outputs]);
     if kernel::has_kernel(x) {
         return tape::apply([Some(x), Some(weight), bias].into_iter().flatten().cloned().collect(), LinearOp);
     }

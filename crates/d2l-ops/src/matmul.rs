@@ -5,6 +5,7 @@
 
 use candle_core::{CpuStorage, Layout, Result, Shape, Storage, Tensor, bail};
 
+use super::count;
 use super::kernel::{self, Float, Matrix, for_float};
 use super::parallel;
 use super::tape::{self, Gradient, Operation};
@@ -27,9 +28,11 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if b_batch.is_empty() && a.is_contiguous() {
         // One tall matrix.
         let rows = a.reshape(((), *k))?;
+        count::add(&[a.elem_count(), *n]);
         return product(&rows, b, &[])?.reshape([a_batch, &[*m, *n]].concat());
     }
     let Some(batch) = broadcast(a_batch, b_batch) else { bail!("{}their leading axes differ", misfit()) };
+    count::add(&[&batch[..], &[*m, *k, *n]].concat());
     product(a, b, &batch)
 }
 

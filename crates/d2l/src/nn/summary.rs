@@ -1,4 +1,4 @@
-//! What a net is made of: layers, output shapes, parameters.
+//! What a net is made of: layers, output shapes, parameters; and what it costs.
 //!
 //! A layer tells neither its output shape nor its parameters, so both are observed: one input passes through the net,
 //! and the variables of the autograd graph between a layer's input and its output are that layer's parameters. So blocks
@@ -10,6 +10,7 @@ use std::fmt;
 use candle_core::{Result, Tensor, TensorId};
 
 use super::Sequential;
+use crate::ops::count_multiply_adds;
 
 /// The layers of a [`Sequential`] in order, each with its type, output shape and parameter count; layers of an inner
 /// [`Sequential`] follow it (section 6.6). Printed as a table.
@@ -21,6 +22,11 @@ pub struct Summary {
     pub rows: Vec<SummaryRow>,
     /// How many numbers training changes, those of shared parameters counted once.
     pub parameters: usize,
+    /// How many multiplications, each with an addition, a forward pass of the input takes in convolutions, linear layers
+    /// and matrix products; recurrent layers are not counted.
+    pub multiply_adds: u64,
+    /// Whether the table has a column for them.
+    shows_cost: bool,
 }
 
 /// One layer.
@@ -36,6 +42,8 @@ pub struct SummaryRow {
     pub output: Vec<usize>,
     /// How many numbers of the layer training changes.
     pub parameters: usize,
+    /// How many multiply-adds it takes.
+    pub multiply_adds: u64,
 }
 
 /// The sizes of parameters by variable.
@@ -44,8 +52,15 @@ type Found = HashMap<TensorId, usize>;
 impl Summary {
     pub(super) fn new(net: &Sequential, x: &Tensor) -> Result<Self> {
         let mut rows = Vec::new();
-        let (_, found) = visit(net, x.detach(), 0, &mut rows)?;
-        Ok(Self { input: x.dims().to_vec(), rows, parameters: found.values().sum() })
+        let (visited, multiply_adds) = count_multiply_adds(|| visit(net, x.detach(), 0, &mut rows));
+        let (_, found) = visited?;
+        let (input, parameters) = (x.dims().to_vec(), found.values().sum());
+        Ok(Self { input, rows, parameters, multiply_adds, shows_cost: false })
+    }
+
+    /// The same with a column for the multiply-adds of a forward pass.
+    pub fn with_multiply_adds(self) -> Self {
+        Self { shows_cost: true, ..self }
     }
 
     /// The net's own layers only, those of inner nets left out.
@@ -61,15 +76,18 @@ fn visit(net: &Sequential, mut x: Tensor, depth: usize, rows: &mut Vec<SummaryRo
     for layer in net.layers() {
         let at = rows.len();
         let (name, kind) = (layer.name.clone(), layer.kind.clone());
-        rows.push(SummaryRow { depth, name, kind, output: Vec::new(), parameters: 0 });
-        let (output, found) = if let Some(inner) = layer.as_sequential() {
-            layer.named(visit(inner, x, depth + 1, rows))?
-        } else {
-            let output = layer.forward(&x, false)?;
-            let variables = output.sorted_nodes().into_iter().filter(|node| node.is_variable());
-            let found = variables.map(|variable| (variable.id(), variable.elem_count())).collect();
-            (output.detach(), found)
-        };
+        rows.push(SummaryRow { depth, name, kind, output: Vec::new(), parameters: 0, multiply_adds: 0 });
+        let (visited, multiply_adds) = count_multiply_adds(|| match layer.as_sequential() {
+            Some(inner) => layer.named(visit(inner, x, depth + 1, rows)),
+            None => {
+                let output = layer.forward(&x, false)?;
+                let variables = output.sorted_nodes().into_iter().filter(|node| node.is_variable());
+                let found = variables.map(|variable| (variable.id(), variable.elem_count())).collect();
+                Ok((output.detach(), found))
+            }
+        });
+        let (output, found) = visited?;
+        rows[at].multiply_adds = multiply_adds;
         rows[at].output = output.dims().to_vec();
         rows[at].parameters = found.values().sum();
         all.extend(found);
@@ -80,30 +98,37 @@ fn visit(net: &Sequential, mut x: Tensor, depth: usize, rows: &mut Vec<SummaryRo
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = [["layer", "type", "output shape", "parameters"].map(String::from)];
-        let input = ["input".into(), String::new(), format!("{:?}", self.input), String::new()];
+        let columns = if self.shows_cost { 5 } else { 4 };
+        let head = ["layer", "type", "output shape", "parameters", "multiply-adds"].map(String::from);
+        let input = ["input".into(), String::new(), format!("{:?}", self.input), String::new(), String::new()];
         let layers = self.rows.iter().map(|row| {
             let name = format!("{:indent$}{}", "", row.name, indent = 2 * row.depth);
-            [name, row.kind.clone(), format!("{:?}", row.output), grouped(row.parameters)]
+            let (parameters, cost) = (grouped(row.parameters as u64), grouped(row.multiply_adds));
+            [name, row.kind.clone(), format!("{:?}", row.output), parameters, cost]
         });
-        let total = ["total".into(), String::new(), String::new(), grouped(self.parameters)];
-        let rows: Vec<_> = head.into_iter().chain([input]).chain(layers).chain([total]).collect();
+        let (parameters, cost) = (grouped(self.parameters as u64), grouped(self.multiply_adds));
+        let total = ["total".into(), String::new(), String::new(), parameters, cost];
+        let rows: Vec<_> = [head, input].into_iter().chain(layers).chain([total]).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let [a, b, c, d] = [0, 1, 2, 3].map(width);
-        let rule = [a, b, c, d].map(|width| "-".repeat(width)).join("  ");
-        for (number, [name, kind, output, parameters]) in rows.iter().enumerate() {
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let rule = widths.iter().map(|&width| "-".repeat(width)).collect::<Vec<_>>().join("  ");
+        for (number, row) in rows.iter().enumerate() {
             if number == 1 || number + 1 == rows.len() {
                 writeln!(f, "{rule}")?;
             }
-            let line = format!("{name:a$}  {kind:b$}  {output:c$}  {parameters:>d$}");
-            writeln!(f, "{}", line.trim_end())?;
+            // Words stand on the left, numbers on the right.
+            let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
+                0..=2 => format!("{cell:width$}"),
+                _ => format!("{cell:>width$}"),
+            });
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
         }
         Ok(())
     }
 }
 
 /// A count with its thousands apart: `61,706`.
-fn grouped(count: usize) -> String {
+fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let comma = |place: usize| place > 0 && (digits.len() - place).is_multiple_of(3);
     let parts = digits.char_indices().map(|(place, digit)| format!("{}{digit}", if comma(place) { "," } else { "" }));

@@ -23,7 +23,7 @@ impl Chapter {
         let config = C::from_arg_matches(&matches)?;
         let mut notebook = Notebook::new(self, section, options, scale)?;
         notebook.configured(serde_json::to_value(&config).context("the hyperparameters have no JSON form")?);
-        notebook.inline_figures = true;
+        notebook.kernel = Some(Kernel::default());
         Ok((config, notebook))
     }
 }
@@ -40,38 +40,56 @@ impl Notebook {
     /// # Errors
     /// Where there is no room for a tensor of one byte.
     pub fn open_cell(&mut self) -> Result<()> {
-        self.open_cells += 1;
+        let kernel = self.kernel.get_or_insert_default();
+        kernel.open_cells += 1;
+        kernel.figures.clear();
         let counted = Var::zeros(1, DType::U8, &Device::Cpu)?;
-        for _ in 0..self.open_cells * TENSORS_A_CELL {
+        for _ in 0..kernel.open_cells * TENSORS_A_CELL {
             counted.as_detached_tensor(); // one tensor more, without numbers of its own
         }
         Ok(())
     }
 }
 
-/// A figure's file between the lines that evcxr looks for.
-pub(super) fn content(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (kind, text) = if path.extension().is_some_and(|extension| extension == "svg") {
-        ("image/svg+xml", String::from_utf8(bytes).with_context(|| format!("{} is no text", path.display()))?)
-    } else {
-        ("image/png", BASE64_STANDARD.encode(bytes))
-    };
-    Ok(format!("EVCXR_BEGIN_CONTENT {kind}\n{}\nEVCXR_END_CONTENT\n", text.trim_end()))
+/// What a Jupyter kernel is told of a section's notebook.
+#[derive(Default)]
+pub(super) struct Kernel {
+    /// How many cells were begun.
+    open_cells: usize,
+    /// The figures of the cell that runs, as HTML.
+    figures: String,
+}
+
+impl Kernel {
+    /// The figures of the cell so far between the lines that evcxr looks for, `path` the newest: all of them each time,
+    /// since the kernel shows a cell's last content of a kind.
+    pub(super) fn figure(&mut self, path: &Path, alt: &str) -> Result<String> {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let kind = if path.extension().is_some_and(|extension| extension == "svg") { "svg+xml" } else { "png" };
+        let alt = alt.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+        // An image, not SVG in the page itself, where names within one figure would meet those of another.
+        self.figures +=
+            &format!("<p><img alt=\"{alt}\" src=\"data:image/{kind};base64,{}\"></p>", BASE64_STANDARD.encode(bytes));
+        Ok(format!("EVCXR_BEGIN_CONTENT text/html\n{}\nEVCXR_END_CONTENT\n", self.figures))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::content;
+    use super::Kernel;
 
     #[test]
-    fn figures_stand_between_the_kernels_lines() -> anyhow::Result<()> {
+    fn all_figures_of_a_cell_stand_between_the_kernels_lines() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let (svg, png) = (folder.path().join("a.svg"), folder.path().join("a.png"));
-        std::fs::write(&svg, "<svg/>\n")?;
+        std::fs::write(&svg, "<svg/>")?;
         std::fs::write(&png, [1, 2, 3])?;
-        assert_eq!(content(&svg)?, "EVCXR_BEGIN_CONTENT image/svg+xml\n<svg/>\nEVCXR_END_CONTENT\n");
-        assert_eq!(content(&png)?, "EVCXR_BEGIN_CONTENT image/png\nAQID\nEVCXR_END_CONTENT\n");
+        let mut kernel = Kernel::default();
+        let first = "<p><img alt=\"x &lt; &quot;y&quot;\" src=\"data:image/svg+xml;base64,PHN2Zy8+\"></p>";
+        let begin = "EVCXR_BEGIN_CONTENT text/html\n";
+        assert_eq!(kernel.figure(&svg, "x < \"y\"")?, format!("{begin}{first}\nEVCXR_END_CONTENT\n"));
+        let both = format!("{first}<p><img alt=\"z\" src=\"data:image/png;base64,AQID\"></p>");
+        assert_eq!(kernel.figure(&png, "z")?, format!("{begin}{both}\nEVCXR_END_CONTENT\n"));
         Ok(())
     }
 }

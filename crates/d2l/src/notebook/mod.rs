@@ -30,6 +30,7 @@ use crate::nn::Parameters;
 use crate::plot::Figure;
 use crate::random::{self, Purpose, Random, Stream};
 use crate::train::{Checkpoints, Trainer, Unit, interrupted};
+use jupyter::Kernel;
 use ledger::Ledger;
 
 pub use artifact::Provenance;
@@ -58,10 +59,8 @@ pub struct Notebook {
     checkpoints: Option<Checkpoints>,
     /// The trainings so far.
     ledger: Ledger,
-    /// Whether figures also go to standard output, in the form that a Jupyter kernel for Rust shows.
-    inline_figures: bool,
-    /// How many cells of a Jupyter notebook were begun.
-    open_cells: usize,
+    /// The Jupyter kernel in which the cells run, where one does: it is shown the figures.
+    kernel: Option<Kernel>,
 }
 
 impl Notebook {
@@ -118,8 +117,7 @@ impl Notebook {
             progress: !options.no_progress && !options.quiet,
             checkpoints,
             ledger: Ledger::default(),
-            inline_figures: false,
-            open_cells: 0,
+            kernel: None,
         })
     }
 
@@ -169,11 +167,11 @@ impl Notebook {
         } else {
             figure.save(&path)?;
         }
-        if self.inline_figures {
-            self.print(&jupyter::content(&path)?)?;
-        } else {
-            self.print(&format!("[figure: {}]\n", path.display()))?;
-        }
+        let told = match &mut self.kernel {
+            Some(kernel) => kernel.figure(&path, alt)?,
+            None => format!("[figure: {}]\n", path.display()),
+        };
+        self.print(&told)?;
         if let Some(cell) = self.record.cells.last_mut() {
             // In pages it is an attribute, which takes no control characters; a word of the user's may have one.
             let alt = alt.replace(char::is_control, " ");

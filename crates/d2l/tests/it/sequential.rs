@@ -107,6 +107,35 @@ total                                 7,946
 }
 
 #[test]
+fn the_summary_counts_multiply_adds_where_asked() -> Result<()> {
+    let parameters = parameters();
+    let config = Conv2dConfig { padding: (1, 1), ..Conv2dConfig::default() };
+    let net = Sequential::with_parameters(&parameters.builder())
+        .add_named("block", Residual::new(2, &parameters.builder().pp("block"))?)
+        .layer("conv", |vb| Conv2d::new(2, 3, (3, 3), config, vb))?
+        .add(Flatten)
+        .layer("output", |vb| Linear::new(48, 5, vb))?;
+    let summary = net.summary((1, 2, 4, 4), &Device::Cpu)?;
+    let costs: Vec<_> = summary.rows.iter().map(|row| row.multiply_adds).collect();
+    assert_eq!(costs, [16 * 2 * 2 * 9, 16 * 3 * 2 * 9, 0, 240]);
+    assert_eq!(summary.multiply_adds, costs.iter().sum::<u64>());
+    assert!(!summary.to_string().contains("multiply-adds"));
+    let expected = "\
+layer   type      output shape  parameters  multiply-adds
+------  --------  ------------  ----------  -------------
+input             [1, 2, 4, 4]
+block   Residual  [1, 2, 4, 4]          42            576
+conv    Conv2d    [1, 3, 4, 4]          57            864
+2       Flatten   [1, 48]                0              0
+output  Linear    [1, 5]               245            240
+------  --------  ------------  ----------  -------------
+total                                  344          1,680
+";
+    assert_eq!(summary.with_multiply_adds().to_string(), expected);
+    Ok(())
+}
+
+#[test]
 fn parameters_in_two_layers_count_once() -> Result<()> {
     let parameters = parameters();
     let shared = Linear::new(8, 8, &parameters.builder().pp("shared"))?;
