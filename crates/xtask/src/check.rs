@@ -10,6 +10,7 @@ use crate::book::{imports, unmapped_names};
 use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, parse, read};
 use crate::links::{broken_links, mentions};
+use crate::nets;
 use crate::parity;
 use crate::readme;
 use crate::record::{Options, run_seeds};
@@ -24,6 +25,7 @@ pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Resu
     problems.extend(strays(workspace, all)?);
     problems.extend(bench::weave_page(workspace, Mode::Check)?);
     problems.extend(parity::weave_page(workspace, all, Mode::Check)?);
+    problems.extend(nets::weave_page(workspace, all, Mode::Check)?);
     for chapter in chosen {
         for section in &chapter.sections {
             problems.extend(shape(workspace, section)?);

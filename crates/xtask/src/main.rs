@@ -10,6 +10,7 @@ mod doctor;
 #[cfg(test)]
 mod fixture;
 mod links;
+mod nets;
 mod notebook;
 mod pages;
 mod parity;
@@ -17,6 +18,7 @@ mod readme;
 mod record;
 mod report;
 mod run;
+mod shown;
 mod sources;
 mod targets;
 mod weave;
@@ -232,7 +234,9 @@ fn start(arguments: Arguments) -> Result<bool> {
             };
             record::record(&workspace, &sections, &options, &mut ReleaseBinary::new(&workspace))?;
             let mut problems = weave::weave(&workspace, &chapters, Some(&sections), Mode::Write)?;
-            problems.extend(parity::weave_page(&workspace, &workspace.chapters()?, Mode::Write)?);
+            let all = workspace.chapters()?;
+            problems.extend(parity::weave_page(&workspace, &all, Mode::Write)?);
+            problems.extend(nets::weave_page(&workspace, &all, Mode::Write)?);
             problems.extend(readme::weave_seconds(&workspace, &chapters, Mode::Write)?);
             conclude(&problems)
         }
@@ -243,6 +247,7 @@ fn start(arguments: Arguments) -> Result<bool> {
             problems.extend(weave::strays(&workspace, &chapters)?);
             problems.extend(bench::weave_page(&workspace, mode)?);
             problems.extend(parity::weave_page(&workspace, &chapters, mode)?);
+            problems.extend(nets::weave_page(&workspace, &chapters, mode)?);
             problems.extend(readme::weave_seconds(&workspace, &chapters, mode)?);
             conclude(&problems)
         }

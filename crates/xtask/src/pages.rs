@@ -1,7 +1,8 @@
 //! The markers in a page: which parts of it are written by `weave`, all the rest being prose that nobody touches.
 //!
 //! A marker is a line of its own, `<!-- code: Cell title -->` to `<!-- /code -->`, and so for `item` and `output`;
-//! `run`, `bench` and `parity` name nothing. Inside fenced code a marker is only text.
+//! `run`, `results`, `bench`, `parity` and `nets` name
+//! nothing. Inside fenced code a marker is only text.
 
 use std::ops::Range;
 use std::path::Path;
@@ -25,9 +26,11 @@ pub enum Content {
     Bench,
     /// The recorded medians beside the book's, on their own page.
     Parity,
+    /// The nets beside one another, on their own page.
+    Nets,
 }
 
-const KEYWORDS: [&str; 7] = ["code", "item", "output", "run", "results", "bench", "parity"];
+const KEYWORDS: [&str; 8] = ["code", "item", "output", "run", "results", "bench", "parity", "nets"];
 
 impl Content {
     fn keyword(&self) -> &'static str {
@@ -39,6 +42,7 @@ impl Content {
             Self::Results => "results",
             Self::Bench => "bench",
             Self::Parity => "parity",
+            Self::Nets => "nets",
         }
     }
 }
@@ -68,6 +72,7 @@ fn marker(line: &str) -> Option<Marker> {
         "results" => return Some(Marker::Open(Content::Results)),
         "bench" => return Some(Marker::Open(Content::Bench)),
         "parity" => return Some(Marker::Open(Content::Parity)),
+        "nets" => return Some(Marker::Open(Content::Nets)),
         _ => {}
     }
     let (kind, name) = text.split_once(':')?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::pages::Content;
 use crate::report::Problem;
-use crate::run::{Metric, read_json, read_run};
+use crate::run::{Metric, median, read_json, read_run};
 use crate::targets::{self, SectionTargets, number};
 use crate::weave::{Mode, weave_table};
 
@@ -148,17 +148,23 @@ fn rows(
 
 /// The least, the median and the most that PyTorch's runs reached.
 fn spread(torch: &TorchRuns, metric: &str) -> String {
-    let mut values: Vec<f64> =
-        torch.runs.iter().filter_map(|run| run.metrics.get(metric).and_then(Metric::last)).collect();
+    let values: Vec<f64> = torch.runs.iter().filter_map(|run| run.metrics.get(metric).and_then(Metric::last)).collect();
+    let runs = values.len();
+    least_median_most(values)
+        .map_or_else(String::new, |values| format!("{} ({runs} runs)", values.map(number).join(", ")))
+}
+
+/// The least, the median and the most; nothing of no values.
+pub fn least_median_most(mut values: Vec<f64>) -> Option<[f64; 3]> {
     values.sort_by(f64::total_cmp);
-    match (values.first(), values.last()) {
-        (Some(least), Some(most)) => {
-            let middle = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
-            let [least, middle, most] = [*least, middle, *most].map(number);
-            format!("{least}, {middle}, {most} ({} runs)", values.len())
-        }
-        _ => String::new(),
-    }
+    let (&least, &most) = (values.first()?, values.last()?);
+    Some([least, median(values), most])
+}
+
+/// What PyTorch's runs reached in a metric, by section: the least, the median and the most.
+pub fn torch_spreads(workspace: &Workspace, metric: &str) -> Result<BTreeMap<String, String>> {
+    let torch: Torch = given(workspace, &workspace.pages_dir().join("parity/pytorch.json"))?;
+    Ok(torch.iter().map(|(section, runs)| (section.clone(), spread(runs, metric))).collect())
 }
 
 #[cfg(test)]

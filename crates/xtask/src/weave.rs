@@ -1,20 +1,18 @@
 //! Writes code and recorded outputs into the pages, between the markers, and finds what no longer fits together.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
 
-use crate::book;
 use crate::cells::{Cell, Source};
-use crate::chapters::{Chapter, Section, Workspace, read};
-use crate::pages::{Block, Content, blocks, fenced};
+use crate::chapters::{Chapter, Section, Workspace};
+use crate::pages::{Block, Content, blocks};
 use crate::report::{Problem, suggestion};
-use crate::run::{CellOutput, Data, Metric, Run, read_run};
+use crate::run::{Data, Run, read_run};
+use crate::shown::{account, code, output, results};
 use crate::sources;
-use crate::targets::{self, SectionTargets, number};
+use crate::targets::{self, SectionTargets};
 
 /// Whether pages are written, or only compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +159,7 @@ fn describe(content: &Content) -> String {
         Content::Results => "the table of metrics".to_owned(),
         Content::Bench => "the benchmark".to_owned(),
         Content::Parity => "the table of results".to_owned(),
+        Content::Nets => "the tables of nets".to_owned(),
     }
 }
 
@@ -239,6 +238,7 @@ impl Weaver<'_> {
             Content::Results => results(self.workspace, self.record.ok_or(None)?, self.targets).map_err(Some),
             Content::Bench => Err(Some("the benchmark is shown on performance.md only: remove the marker".to_owned())),
             Content::Parity => Err(Some("the results are shown on parity.md only: remove the marker".to_owned())),
+            Content::Nets => Err(Some("the nets are compared on deep-nets.md only: remove the marker".to_owned())),
         }
     }
 
@@ -267,125 +267,6 @@ impl Weaver<'_> {
             let known = suggestion(title, self.source.cells.iter().map(|cell| cell.title.as_str()));
             Some(format!("the section has no cell “{title}”{known}: use the title of an `nb.cell`"))
         })
-    }
-}
-
-fn code(text: &str) -> String {
-    fenced("rust", text)
-}
-
-fn output(section: &Section, cell: &CellOutput) -> String {
-    let mut parts = Vec::new();
-    let printed = cell.text.replace("\r\n", "\n");
-    if !printed.trim().is_empty() {
-        let lines: Vec<&str> = printed.trim_end().lines().map(str::trim_end).collect();
-        parts.push(fenced("text", lines.join("\n").trim_start_matches('\n')));
-    }
-    for figure in &cell.figures {
-        let alt = figure.alt.replace('[', "\\[").replace(']', "\\]");
-        parts.push(format!("![{alt}]({}/{})\n", section.name, figure.file));
-    }
-    parts.join("\n")
-}
-
-/// How the output came about: the command, the book's text beside it, the settings.
-fn account(section: &Section, source: &Source, run: &Run) -> String {
-    let data = match run.data {
-        Data::Full => " on the full data",
-        Data::Sample => " on a sample of the data",
-        Data::None => "",
-    };
-    let threads = if run.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", run.threads) };
-    let Section { chapter, name, .. } = section;
-    let mut command = format!("cargo run --release -p {chapter} -- {name} --seed {}", run.seed);
-    for flag in &run.flags {
-        command.push(' ');
-        command.push_str(flag);
-    }
-    let took = match run.seeds.len() {
-        0 | 1 => format!("it took {}", seconds(run.least_seconds())),
-        runs => format!("the fastest of {runs} runs took {}", seconds(run.least_seconds())),
-    };
-    let sentence = format!(
-        "\nRecorded with seed {} at scale {}{data} on {threads} ({}); {took}.{}\n",
-        run.seed,
-        run.scale,
-        run.device,
-        settings(&run.config, &source.book_settings)
-    );
-    let sentence = match book::text_of(section, &run.number) {
-        Some(url) => format!("\nThe book's text of this section: [{} {}]({url}).\n{sentence}", run.number, run.title),
-        None => sentence,
-    };
-    fenced("sh", &command) + &sentence
-}
-
-/// Where each metric's name is explained, a line each with a tab between.
-const METRICS: &str = "book/metrics.tsv";
-
-/// The metrics of a run in a table, each with what it is.
-fn results(workspace: &Workspace, run: &Run, targets: Option<&SectionTargets>) -> Result<String, String> {
-    let text = read(&workspace.root.join(METRICS)).map_err(|error| format!("{error:#}"))?;
-    let explained: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('\t')).collect();
-    metrics_table(run, targets, &explained)
-}
-
-fn metrics_table(
-    run: &Run,
-    targets: Option<&SectionTargets>,
-    explained: &BTreeMap<&str, &str>,
-) -> Result<String, String> {
-    let seeds = if run.seeds.len() == 1 { "1 seed".to_owned() } else { format!("{} seeds", run.seeds.len()) };
-    let (title, rule) = if targets.is_some() { (" target |", " --- |") } else { ("", "") };
-    let mut lines = vec![
-        format!("| metric | | this run | median of {seeds} |{title}\n"),
-        format!("| --- | --- | ---: | ---: |{rule}\n"),
-    ];
-    for (name, metric) in &run.metrics {
-        let label = match metric {
-            Metric::ByEpoch(values) if values.len() > 1 => format!("`{name}`, last of {}", values.len()),
-            _ => format!("`{name}`"),
-        };
-        let show = |metric: Option<&Metric>| metric.and_then(Metric::last).map_or("–".to_owned(), number);
-        let target = targets.map_or_else(String::new, |targets| {
-            let band = targets.get(name).and_then(targets::Bands::last);
-            band.map_or_else(|| "  |".to_owned(), |band| format!(" {band} |"))
-        });
-        let what =
-            explained.get(name.as_str()).ok_or_else(|| format!("{METRICS} does not explain `{name}`: add a line"))?;
-        lines.push(format!("| {label} | {what} | {} | {} |{target}\n", show(Some(metric)), show(run.median.get(name))));
-    }
-    Ok(lines.concat())
-}
-
-/// The settings of a run, each that is not the book's with the book's beside it.
-fn settings(config: &Value, book: &BTreeMap<String, String>) -> String {
-    let shown = |value: &Value| match value {
-        Value::String(text) => Some(format!("“{text}”")),
-        Value::Null | Value::Object(_) => None,
-        value => Some(value.to_string()),
-    };
-    let entries = config.as_object().into_iter().flatten().filter_map(|(name, value)| Some((name, shown(value)?)));
-    let entries: Vec<String> = entries
-        .map(|(name, value)| {
-            let number = |text: &str| text.replace('_', "").parse::<f64>().ok();
-            let is_same = |book: &str| {
-                book == value.trim_matches(['“', '”']) || (number(book).is_some() && number(book) == number(&value))
-            };
-            match book.get(name).filter(|book| !is_same(book)) {
-                Some(book) => format!("`{name}` {value} (**the book: {book}**)"),
-                None => format!("`{name}` {value}"),
-            }
-        })
-        .collect();
-    if entries.is_empty() { String::new() } else { format!(" Settings: {}.", entries.join(", ")) }
-}
-
-fn seconds(value: f64) -> String {
-    match value {
-        value if value < 0.1 => "less than 0.1 s".to_owned(),
-        value if value < 10.0 => format!("{value:.1} s"),
-        value => format!("{value:.0} s"),
     }
 }
 
@@ -460,20 +341,6 @@ mod tests {
     fn one_problem(fixture: &Fixture, wanted: &str) {
         let problems = run(fixture, Mode::Check);
         assert!(problems.len() == 1 && problems[0].contains(wanted), "wanted {wanted:?}, got {problems:#?}");
-    }
-
-    #[test]
-    fn settings_that_are_not_the_books_are_marked() {
-        let config = serde_json::json!({"lr": 0.03, "examples": 60000, "file": null, "word": "in the", "side": 96});
-        let book = [("lr", "0.01"), ("examples", "60_000"), ("word", "in the"), ("side", "224")];
-        let book = book.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        assert_eq!(
-            settings(&config, &book),
-            " Settings: `examples` 60000, `lr` 0.03 (**the book: 0.01**), `side` 96 (**the book: 224**), \
-             `word` “in the”."
-        );
-        assert_eq!(settings(&serde_json::json!({}), &BTreeMap::new()), "");
-        assert_eq!([0.04, 1.26, 12.6].map(seconds), ["less than 0.1 s", "1.3 s", "13 s"]);
     }
 
     #[test]

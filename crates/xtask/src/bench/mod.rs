@@ -21,11 +21,12 @@ use crate::chapters::Workspace;
 use crate::report::{say, suggestion};
 use crate::run::build_release;
 
+pub use measure::Row;
 pub use page::weave_page;
+pub use record::Record;
 
 use machine::Machine;
 use measure::{Plan, geometric_mean, measure};
-use record::Record;
 use worker::{LineWorker, Process};
 
 /// What to time, and how.

@@ -140,7 +140,7 @@ pub fn lay_out(workspace: &Workspace, root: &Path, docs: bool) -> Result<()> {
         .collect();
     fs::write(src.join("figures.md"), gallery::page(&recorded)?)?;
     // Pages of no section, which stand at the top.
-    for page in ["performance.md", "parity.md", "reliability.md"].map(|name| src.join(name)) {
+    for page in ["deep-nets.md", "performance.md", "parity.md", "reliability.md"].map(|name| src.join(name)) {
         if page.is_file() {
             fs::write(&page, outward_links(&read(&page)?, docs.then_some("doc")))?;
         }

@@ -59,7 +59,7 @@ impl Page<'_> {
                     None => out += &self.located(body, &self.section.module, self.source.item_lines(name)),
                 },
                 Content::Output(_) => out += &output(body),
-                Content::Results | Content::Bench | Content::Parity => out += body,
+                Content::Results | Content::Bench | Content::Parity | Content::Nets => out += body,
             }
             copied = block.body.end;
         }
