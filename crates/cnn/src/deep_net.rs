@@ -4,6 +4,7 @@
 use anyhow::ensure;
 use d2l::data::fashion_mnist::{FashionMnist, ImageLoader};
 use d2l::notebook::{at_least, within};
+use d2l::ops::count_multiply_adds;
 use d2l::prelude::*;
 
 use crate::sections::lenet::xavier;
@@ -51,14 +52,27 @@ impl DeepNetSettings {
     /// # Errors
     /// Where the set is damaged.
     pub fn loaders(&self, nb: &mut Notebook) -> anyhow::Result<(ImageLoader, ImageLoader)> {
-        let shuffle = nb.stream(Purpose::Shuffling, "training images");
+        self.loaders_at(self.side, "training images", nb)
+    }
+
+    /// [`DeepNetSettings::loaders`] at another side, whose training images come in an order of their own, named `order`.
+    ///
+    /// # Errors
+    /// As [`DeepNetSettings::loaders`].
+    pub fn loaders_at(
+        &self,
+        side: usize,
+        order: &str,
+        nb: &mut Notebook,
+    ) -> anyhow::Result<(ImageLoader, ImageLoader)> {
+        let shuffle = nb.stream(Purpose::Shuffling, order);
         let mut set = nb.load::<FashionMnist>()?;
         if self.examples < set.train.len() {
             let tests = self.examples.div_ceil(3).min(set.test.len());
             (set.train, set.test) = (set.train.first(self.examples)?, set.test.first(tests)?);
         }
-        let (train, test) = set.loaders(self.batch_size, Some(self.side), shuffle, nb.device())?;
-        let (images, tests, side) = (train.examples(), test.examples(), self.side);
+        let (train, test) = set.loaders(self.batch_size, Some(side), shuffle, nb.device())?;
+        let (images, tests) = (train.examples(), test.examples());
         nb.say(format!("{images} training and {tests} test images of {side} x {side} pixels"))?;
         Ok((train, test))
     }
@@ -77,11 +91,27 @@ impl DeepNetSettings {
         test: &mut ImageLoader,
     ) -> anyhow::Result<History> {
         xavier(parameters)?;
-        nb.say(format!("{} parameters", parameters.count()))?;
+        let image = Tensor::zeros((1, 1, self.side, self.side), DType::F32, nb.device())?;
+        let (logits, multiply_adds) = count_multiply_adds(|| net.forward_t(&image, false));
+        logits?;
+        nb.say(format!("{} parameters, {multiply_adds} multiply-adds for an image", parameters.count()))?;
+        nb.metric(&format!("parameters_{name}"), parameters.count() as f64)?;
+        nb.metric(&format!("multiply_adds_{name}"), multiply_adds as f64)?;
         let mut optimizer = Sgd::new(parameters, self.lr);
         let trainer = nb.trainer(self.num_epochs).named(name).with(parameters);
         Ok(trainer.fit_classifier(net, images, test, &mut optimizer)?)
     }
+}
+
+/// Prints the layers of a net of the book's size with what each costs for an image of this side, and keeps the totals.
+///
+/// # Errors
+/// Where the net does not take such images.
+pub fn cost(nb: &mut Notebook, net: &Sequential, side: usize) -> anyhow::Result<()> {
+    let summary = net.summary((1, 1, side, side), nb.device())?.with_multiply_adds();
+    nb.metric("parameters", summary.parameters as f64)?;
+    nb.metric("multiply_adds", summary.multiply_adds as f64)?;
+    nb.say(summary)
 }
 
 /// Refuses a last minibatch of one example, of which batch normalization can take no variance, before training begins.

@@ -11,8 +11,9 @@ use d2l::ops::{Conv2dConfig, Pool2dConfig, relu};
 use d2l::plot::HeatMaps;
 use d2l::prelude::*;
 
+use super::lenet::lenet;
 use super::padding_and_strides::output_size;
-use crate::deep_net::{DeepNetSettings, narrowed};
+use crate::deep_net::{DeepNetSettings, cost, narrowed};
 
 /// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -24,7 +25,7 @@ pub struct Config {
 
 defaults! { Config, on a CPU Laptop:
     Book { batch_size: 128, lr: 0.01, num_epochs: 10, side: 224, examples: 60000, narrowing: 1 }
-    Laptop { batch_size: 32, lr: 0.03, num_epochs: 10, side: 96, examples: 6000, narrowing: 4 }
+    Laptop { batch_size: 32, lr: 0.1, num_epochs: 7, side: 96, examples: 24000, narrowing: 4 }
     Smoke { batch_size: 16, lr: 0.03, num_epochs: 2, side: 67, examples: 320, narrowing: 8 }
 }
 
@@ -73,6 +74,9 @@ pub fn alexnet_at(side: usize, narrowing: usize, vb: &VarBuilder) -> Result<Sequ
 /// The least side of an image of which the pools leave something.
 const LEAST_SIDE: usize = 67;
 
+/// The learning rate of [6.6](super::lenet), whose sigmoids need a high one.
+const LENET_LR: f64 = 0.9;
+
 /// AlexNet at the book's size: images `(batch, 1, 224, 224)` to logits `(batch, 10)`.
 pub fn alexnet(vb: &VarBuilder) -> Result<Sequential> {
     alexnet_at(224, 1, vb)
@@ -83,7 +87,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("AlexNet")?;
     let whole = nb.parameters();
     let net = alexnet(&whole.builder())?;
-    nb.say(net.summary((1, 1, 224, 224), nb.device())?)?;
+    cost(nb, &net, 224)?;
 
     nb.cell("Training")?;
     let settings = &config.net;
@@ -93,9 +97,19 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let history = settings.fit(nb, "training", &net, &parameters, &mut images, &mut test)?;
     nb.training(&history)?;
 
+    nb.cell("LeNet on the same images")?;
+    let (mut images, mut test) = settings.loaders_at(28, "LeNet's training images", nb)?;
+    let parameters = nb.parameters();
+    let smaller = lenet(&parameters.builder())?;
+    let at_28 = DeepNetSettings { side: 28, lr: LENET_LR, ..settings.clone() };
+    let history = at_28.fit(nb, "lenet", &smaller, &parameters, &mut images, &mut test)?;
+    nb.training_of("lenet", &history)?;
+
     nb.cell("The first filters")?;
     let filters = net.get::<Conv2d>("conv1")?.weight(); // (96 / narrowing, 1, 11, 11)
-    let shown = filters.dim(0)?.min(12);
-    let figure = HeatMaps::new(&filters.narrow(0, 0, shown)?.reshape((1, shown, 11, 11))?)?;
+    let columns = filters.dim(0)?.min(8);
+    let rows = (filters.dim(0)? / columns).min(3);
+    let shown = filters.narrow(0, 0, rows * columns)?.reshape((rows, columns, 11, 11))?;
+    let figure = HeatMaps::new(&shown)?.diverging();
     nb.figure("filters", "The first filters of the first convolution, 11 by 11 weights each", figure)
 }

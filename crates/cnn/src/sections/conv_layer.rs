@@ -115,7 +115,11 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.show("edges", &edges)?;
     let lying = cross_correlation(&image.t()?.contiguous()?, &detector)?; // (8, 5)
     nb.show("largest response to the turned image", lying.abs()?.max_all()?.to_scalar::<f32>()?)?;
-    nb.figure("edges", "The detector's output: 1 from white to black, −1 from black to white", HeatMaps::new(&edges)?)?;
+    nb.figure(
+        "edges",
+        "The detector's output: 1 from white to black, −1 from black to white",
+        HeatMaps::new(&edges)?.diverging(),
+    )?;
 
     nb.cell("Learning a kernel")?;
     let parameters = nb.parameters();

@@ -10,7 +10,7 @@ use d2l::nn::{AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, Ma
 use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, concat, relu};
 use d2l::prelude::*;
 
-use crate::deep_net::{DeepNetSettings, ensure_variance, narrowed};
+use crate::deep_net::{DeepNetSettings, cost, ensure_variance, narrowed};
 
 /// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -130,7 +130,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("DenseNet model")?;
     let whole = nb.parameters();
-    nb.say(densenet(&whole.builder())?.summary((1, 1, 96, 96), nb.device())?)?;
+    cost(nb, &densenet(&whole.builder())?, 96)?;
 
     nb.cell("Training")?;
     let settings = &config.net;

@@ -10,7 +10,7 @@ use d2l::nn::{Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d};
 use d2l::ops::{Conv2dConfig, Pool2dConfig, concat, relu};
 use d2l::prelude::*;
 
-use crate::deep_net::{DeepNetSettings, narrowed};
+use crate::deep_net::{DeepNetSettings, cost, narrowed};
 
 /// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -123,7 +123,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("GoogLeNet model")?;
     let whole = nb.parameters();
-    nb.say(googlenet(&whole.builder())?.summary((1, 1, 96, 96), nb.device())?)?;
+    cost(nb, &googlenet(&whole.builder())?, 96)?;
 
     nb.cell("Training")?;
     let settings = &config.net;

@@ -12,6 +12,7 @@ use d2l::ops::{Conv2dConfig, Pool2dConfig, sigmoid};
 use d2l::plot::{HeatMaps, Image, ImageGrid};
 use d2l::prelude::*;
 
+use crate::deep_net::cost;
 use crate::inspection::{confusion_matrix, extent, mistakes, outputs, receptive_field};
 
 /// Hyperparameters; the defaults are the book's.
@@ -60,7 +61,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("LeNet")?;
     let parameters = nb.parameters();
     let net = lenet(&parameters.builder())?;
-    nb.say(net.summary((1, 1, 28, 28), nb.device())?)?;
+    cost(nb, &net, 28)?;
 
     nb.cell("Training")?;
     let (shuffle, set) = (nb.stream(Purpose::Shuffling, "training images"), nb.load::<FashionMnist>()?);
@@ -82,7 +83,8 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("Filters and feature maps")?;
     let filters = net.get::<Conv2d>("conv1")?.weight(); // (6, 1, 5, 5)
-    let figure = HeatMaps::new(&filters.reshape((1, 6, 5, 5))?)?.titles((1..=6).map(|i| format!("filter {i}")));
+    let figure =
+        HeatMaps::new(&filters.reshape((1, 6, 5, 5))?)?.titles((1..=6).map(|i| format!("filter {i}"))).diverging();
     nb.figure("filters", "The six filters of the first convolution, 5 by 5 weights each", figure)?;
     let (x, _) = test.dataset().batch(&[0], nb.device())?; // (1, 1, 28, 28)
     let outputs = outputs(&net, &x)?;

@@ -10,7 +10,7 @@ use d2l::nn::{Conv2d, Dropout, Flatten, GlobalAvgPool2d, MaxPool2d};
 use d2l::ops::{Conv2dConfig, Pool2dConfig, relu};
 use d2l::prelude::*;
 
-use crate::deep_net::{DeepNetSettings, narrowed};
+use crate::deep_net::{DeepNetSettings, cost, narrowed};
 
 /// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -88,7 +88,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("NiN model")?;
     let whole = nb.parameters();
     let net = nin(&whole.builder())?;
-    nb.say(net.summary((1, 1, 224, 224), nb.device())?)?;
+    cost(nb, &net, 224)?;
 
     nb.cell("Training")?;
     let settings = &config.net;

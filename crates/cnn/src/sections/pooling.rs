@@ -60,6 +60,18 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.show("maximum", pool(&x, (2, 2), Pooling::Max)?)?; // (2, 2)
     nb.show("mean", pool(&x, (2, 2), Pooling::Average)?)?;
 
+    nb.cell("A shift by one pixel")?;
+    let halve = Pool2dConfig::new((2, 2)); // windows side by side
+    let lines = [2, 3].map(|column| Tensor::eye(6, DType::F32, nb.device())?.narrow(0, column, 1)); // (1, 6) each
+    for line in lines {
+        let image = line?.broadcast_as((4, 6))?; // a vertical line
+        nb.show("image", &image)?;
+        nb.show(
+            "maximum over 2 x 2, every second place",
+            max_pool2d(&image.reshape((1, 1, 4, 6))?, &halve)?.i((0, 0))?,
+        )?;
+    }
+
     nb.cell("Against the operations")?;
     let side = config.window;
     let x = nb.normal((6, 8))?;
@@ -87,6 +99,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("Multiple channels")?;
     let x = Tensor::cat(&[&x, &(&x + 1.0)?], 1)?; // (1, 2, 4, 4)
+    nb.show("x", &x)?;
     let pool = MaxPool2d(Pool2dConfig { kernel: (3, 3), stride: (2, 2), padding: (1, 1) });
     nb.show("each channel by itself", pool.forward(&x)?)?; // (1, 2, 2, 2)
     Ok(())

@@ -10,7 +10,7 @@ use d2l::nn::{BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d};
 use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, add, relu};
 use d2l::prelude::*;
 
-use crate::deep_net::{DeepNetSettings, ensure_variance, narrowed};
+use crate::deep_net::{DeepNetSettings, cost, ensure_variance, narrowed};
 
 /// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -22,7 +22,7 @@ pub struct Config {
 
 defaults! { Config, on a CPU Laptop:
     Book { batch_size: 256, lr: 0.05, num_epochs: 10, side: 96, examples: 60000, narrowing: 1 }
-    Laptop { batch_size: 64, lr: 0.05, num_epochs: 5, side: 48, examples: 6000, narrowing: 4 }
+    Laptop { batch_size: 64, lr: 0.05, num_epochs: 5, side: 48, examples: 24000, narrowing: 4 }
     Smoke { batch_size: 32, lr: 0.05, num_epochs: 2, side: 32, examples: 640, narrowing: 8 }
 }
 
@@ -127,7 +127,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("ResNet model")?;
     let whole = nb.parameters();
-    nb.say(resnet18(&whole.builder())?.summary((1, 1, 96, 96), nb.device())?)?;
+    cost(nb, &resnet18(&whole.builder())?, 96)?;
 
     nb.cell("Training")?;
     let settings = &config.net;

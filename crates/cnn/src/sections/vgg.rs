@@ -12,7 +12,7 @@ use d2l::notebook::within;
 use d2l::ops::{Conv2dConfig, Pool2dConfig, relu};
 use d2l::prelude::*;
 
-use crate::deep_net::{DeepNetSettings, narrowed};
+use crate::deep_net::{DeepNetSettings, cost, narrowed};
 
 /// Hyperparameters at each scale.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -27,7 +27,7 @@ pub struct Config {
 
 defaults! { Config, on a CPU Laptop:
     Book { batch_size: 128, lr: 0.05, num_epochs: 10, side: 224, examples: 60000, narrowing: 4, units: 4096 }
-    Laptop { batch_size: 32, lr: 0.05, num_epochs: 10, side: 64, examples: 6000, narrowing: 8, units: 512 }
+    Laptop { batch_size: 32, lr: 0.1, num_epochs: 7, side: 64, examples: 24000, narrowing: 8, units: 512 }
     Smoke { batch_size: 16, lr: 0.05, num_epochs: 2, side: 32, examples: 320, narrowing: 16, units: 64 }
 }
 
@@ -93,7 +93,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("VGG network")?;
     let whole = nb.parameters();
     let net = vgg(&VGG_11, &whole.builder())?;
-    nb.say(net.summary((1, 1, 224, 224), nb.device())?)?;
+    cost(nb, &net, 224)?;
     drop((net, whole));
 
     nb.cell("Training")?;

@@ -69,6 +69,12 @@ pub fn untie(tied: &Parameters, untied: &Parameters) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes one element of a weight, the first of its first row.
+pub fn set_one(weight: &Var, value: f32) -> Result<()> {
+    let value = Tensor::full(value, (1, 1), weight.device())?;
+    weight.set(&weight.as_detached_tensor().slice_assign(&[0..1, 0..1], &value)?)
+}
+
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("A small net")?;
     let x = nb.uniform((config.batch_size, 4))?; // (batch, 4)
@@ -125,6 +131,8 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.show("first rows", weight.narrow(0, 0, 2)?)?;
     weight.set(&(weight.as_detached_tensor() + 1.0)?)?;
     nb.show("each one larger", weight.narrow(0, 0, 2)?)?;
+    set_one(&weight, 42.0)?;
+    nb.show("the first set to 42", weight.get(0)?)?;
 
     nb.cell("What the initialisers draw")?;
     let wide = nb.parameters();
@@ -150,7 +158,8 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.say(net.summary(x.shape(), nb.device())?)?;
     let (first, second) = (net.get::<Linear>(2)?.weight(), net.get::<Linear>(4)?.weight());
     let shared = tied.get("shared.weight").context("the layers share a weight")?;
-    shared.set(&(shared.as_detached_tensor() * 2.0)?)?;
+    set_one(&shared, 100.0)?;
+    nb.show("first row of the second layer", second.get(0)?)?;
     nb.show("equal after a change of one", first.to_vec2::<f32>()? == second.to_vec2::<f32>()?)?;
 
     nb.cell("Gradients of tied parameters")?;
@@ -158,8 +167,12 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let copy = with_middle(["first", "second"], &untied.builder())?;
     untie(&tied, &untied)?;
     let sum = (weight_gradient(&copy, 2, &x)? + weight_gradient(&copy, 4, &x)?)?; // (8, 8)
-    let difference = (weight_gradient(&net, 2, &x)? - &sum)?.abs()?.max_all()?;
-    nb.show("largest element of the sum", sum.abs()?.max_all()?)?;
+    let shared_gradient = weight_gradient(&net, 2, &x)?;
+    nb.show("shares of the first row, first place", weight_gradient(&copy, 2, &x)?.get(0)?)?;
+    nb.show("second place", weight_gradient(&copy, 4, &x)?.get(0)?)?;
+    nb.show("their sum", sum.get(0)?)?;
+    nb.show("the shared weight's gradient", shared_gradient.get(0)?)?;
+    let difference = (shared_gradient - sum)?.abs()?.max_all()?;
     nb.metric("tied_gradient_difference", f64::from(difference.to_scalar::<f32>()?))
 }
 

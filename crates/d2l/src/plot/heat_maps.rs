@@ -1,4 +1,4 @@
-//! Matrices as colours.
+//! Matrices as colors.
 
 use candle_core::{DType, Device, Tensor};
 use plotters::style::RGBColor;
@@ -28,16 +28,32 @@ const REDS: [RGBColor; 9] = [
     RGBColor(165, 15, 21),
     RGBColor(103, 0, 13),
 ];
-/// What is not finite has no colour.
+/// From dark blue over near white to dark red, as in `ColorBrewer`'s scale `RdBu`.
+const BLUES_AND_REDS: [RGBColor; 11] = [
+    RGBColor(5, 48, 97),
+    RGBColor(33, 102, 172),
+    RGBColor(67, 147, 195),
+    RGBColor(146, 197, 222),
+    RGBColor(209, 229, 240),
+    RGBColor(247, 247, 247),
+    RGBColor(253, 219, 199),
+    RGBColor(244, 165, 130),
+    RGBColor(214, 96, 77),
+    RGBColor(178, 24, 43),
+    RGBColor(103, 0, 31),
+];
+/// What is not finite has no color.
 const MISSING: RGBColor = RGBColor(0xcc, 0xcc, 0xcc);
 
-/// Matrices in rows and columns as coloured cells on one scale, which a bar at the right explains (section 10.1).
+/// Matrices in rows and columns as colored cells on one scale, which a bar at the right explains (section 10.1): from near
+/// white to dark red, or, for values with a sign, [`HeatMaps::diverging`].
 #[derive(Debug, Clone)]
 #[doc(alias = "show_heatmaps")]
 pub struct HeatMaps {
     panels: (usize, usize),
     cells: (usize, usize),
     values: Vec<f64>,
+    diverging: bool,
     x_label: Option<String>,
     y_label: Option<String>,
     titles: Vec<String>,
@@ -69,6 +85,7 @@ impl HeatMaps {
             panels,
             cells,
             values,
+            diverging: false,
             x_label: None,
             y_label: None,
             titles: Vec::new(),
@@ -76,6 +93,23 @@ impl HeatMaps {
             y_words: Vec::new(),
             note: None,
         })
+    }
+
+    /// Colors for values whose sign counts, such as weights: zero is near white, what is above red, what is below blue,
+    /// and both ends of the scale are equally far from zero.
+    ///
+    /// ```
+    /// use candle_core::{Device, Tensor};
+    /// use d2l::plot::{Draw, HeatMaps};
+    ///
+    /// let edges = Tensor::new(&[[0f32, 1.0, 0.0, -0.5]], &Device::Cpu)?;
+    /// let svg = HeatMaps::new(&edges)?.diverging().to_svg()?;
+    /// assert!(svg.contains("#F7F7F7")); // zero
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn diverging(mut self) -> Self {
+        self.diverging = true;
+        self
     }
 
     /// What the columns of each matrix are, such as "Keys".
@@ -108,7 +142,7 @@ impl HeatMaps {
         self
     }
 
-    /// A remark in a coloured tag above the right corner, such as "sample data".
+    /// A remark in a colored tag above the right corner, such as "sample data".
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self
@@ -159,12 +193,14 @@ impl HeatMaps {
     fn draw_bar(&self, scene: &mut Scene, area: &Rect) -> Result<(), PlotError> {
         let range = self.range();
         let bar = AxisOptions { range: Some(range.0..range.1), ..AxisOptions::default() };
-        let axis = bar.fit("colour", std::iter::empty(), ((area.height() / 40.0) as usize).max(2))?;
+        // Zero alone, in the middle of a scale that diverges, would not tell how far the scale goes.
+        let intervals = ((area.height() / 40.0) as usize).max(if self.diverging { 4 } else { 2 });
+        let axis = bar.fit("color", std::iter::empty(), intervals)?;
         let steps = area.height().ceil() as usize;
         let step = area.height() / steps as f64;
         for index in 0..steps {
             let bottom = area.bottom - index as f64 * step;
-            let color = reds((index as f64 + 0.5) / steps as f64);
+            let color = self.color((index as f64 + 0.5) / steps as f64);
             scene.fill(Rect { top: bottom - step, bottom, ..*area }, color, 1.0);
         }
         scene.outline(*area, INK, 0.8);
@@ -181,12 +217,22 @@ impl HeatMaps {
         Ok(())
     }
 
-    /// The range that the colours span.
+    /// The range that the colors span.
     fn range(&self) -> (f64, f64) {
         let options = AxisOptions::default();
         let finite = self.values.iter().copied().filter(|&value| options.shows(value));
         let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        if self.diverging {
+            let far = low.abs().max(high.abs());
+            // Without a value, `low` and `high` are infinite.
+            return if far > 0.0 && far.is_finite() { axis::widened(-far, far) } else { (-1.0, 1.0) };
+        }
         axis::widened(low, high)
+    }
+
+    /// The color at a place of the scale, 0 at its low end and 1 at its high one.
+    fn color(&self, fraction: f64) -> RGBColor {
+        if self.diverging { blend(&BLUES_AND_REDS, fraction) } else { blend(&REDS, fraction) }
     }
 }
 
@@ -200,14 +246,15 @@ fn ticks(count: usize, words: &[String], cell: f64) -> Vec<(usize, String)> {
     (0..count).step_by(step).map(|index| (index, index.to_string())).collect()
 }
 
-fn reds(fraction: f64) -> RGBColor {
+/// The color at a place between 0, the first of `scale`, and 1, its last.
+fn blend(scale: &[RGBColor], fraction: f64) -> RGBColor {
     if !fraction.is_finite() {
         return MISSING;
     }
-    let place = fraction.clamp(0.0, 1.0) * (REDS.len() - 1) as f64;
-    let index = (place as usize).min(REDS.len() - 2);
+    let place = fraction.clamp(0.0, 1.0) * (scale.len() - 1) as f64;
+    let index = (place as usize).min(scale.len() - 2);
     let t = place - index as f64;
-    let (from, to) = (REDS[index], REDS[index + 1]);
+    let (from, to) = (scale[index], scale[index + 1]);
     let mix = |from: u8, to: u8| (f64::from(from) + t * (f64::from(to) - f64::from(from))).round() as u8;
     RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
@@ -260,7 +307,7 @@ impl Draw for HeatMaps {
         for row in 0..self.panels.0 {
             for column in 0..self.panels.1 {
                 let area = area(row, column);
-                let color = |value: f64| reds((value - low) / (high - low));
+                let color = |value: f64| self.color((value - low) / (high - low));
                 self.draw_panel(&mut scene, row * self.panels.1 + column, &area, color);
                 if row + 1 == self.panels.0 {
                     self.draw_x_ticks(&mut scene, &area);
@@ -284,5 +331,45 @@ impl Draw for HeatMaps {
         let bar = Rect { left: bar_left, top: middle - half, right: bar_left + BAR_WIDTH, bottom: middle + half };
         self.draw_bar(&mut scene, &bar)?;
         Ok(scene.with_note(self.note.as_deref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn maps(values: &[f32]) -> Result<HeatMaps, PlotError> {
+        HeatMaps::new(&Tensor::new(values, &Device::Cpu)?.reshape((1, values.len()))?)
+    }
+
+    #[test]
+    fn a_scale_that_diverges_has_zero_in_its_middle() -> Result<(), PlotError> {
+        let maps = maps(&[0.0, 2.0, -0.5, f32::NAN])?.diverging();
+        assert_eq!(maps.range(), (-2.0, 2.0));
+        let middle = BLUES_AND_REDS[5];
+        assert_eq!(
+            (maps.color(0.5), maps.color(0.0), maps.color(1.0)),
+            (middle, RGBColor(5, 48, 97), RGBColor(103, 0, 31))
+        );
+        let svg = maps.to_svg()?;
+        for color in ["#F7F7F7", "#67001F", "#CCCCCC"] {
+            assert!(svg.contains(color), "{color}");
+        }
+        // Below zero is blue: a quarter of the way from the middle to the low end.
+        let RGBColor(red, _, blue) = maps.color(0.375);
+        assert!(blue > red, "{red} and {blue}");
+        // Both ends are named.
+        assert!(svg.contains("\u{2212}2") && svg.contains(">2"), "{svg}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_scale_that_diverges_bears_zeros_and_values_that_are_none() -> Result<(), PlotError> {
+        for values in [&[0.0, 0.0][..], &[f32::NAN]] {
+            let maps = maps(values)?.diverging();
+            assert_eq!(maps.range(), (-1.0, 1.0));
+            assert!(!maps.to_svg()?.contains("NaN"));
+        }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ const GAP: f64 = 8.0;
 const PAGE_WIDTH: f64 = 720.0;
 const LARGEST_SIDE: f64 = 112.0;
 
-/// A line of a title, in colour.
+/// A line of a title, in color.
 type TitleLine = (String, plotters::style::RGBColor);
 
 /// Images in rows and columns, each pixel a square of whole screen pixels, with up to two title lines above each
@@ -60,7 +60,7 @@ impl ImageGrid {
         self
     }
 
-    /// A remark in a coloured tag above the right corner, such as "sample data".
+    /// A remark in a colored tag above the right corner, such as "sample data".
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self

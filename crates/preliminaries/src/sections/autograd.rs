@@ -17,19 +17,20 @@ pub fn all_equal(a: &Tensor, b: &Tensor) -> Result<bool> {
     Ok(a.eq(b)?.min_all()?.to_scalar::<u8>()? == 1)
 }
 
-/// The book's function with a loop and a branch: it doubles a scalar until it is large. In each piece it is a constant
-/// times `a`.
+/// The book's function with a loop and a branch: it doubles a tensor until its norm is large. In each piece it is a
+/// constant times `a`.
 ///
 /// # Errors
-/// For 0 and what is not finite, which no doubling makes large.
+/// Where the norm is 0 or not finite, which no doubling makes large.
 pub fn control_flow(a: &Tensor) -> anyhow::Result<Tensor> {
-    let start = number(a)?;
-    ensure!(start != 0.0 && start.is_finite(), "a must be finite and not 0, not {start}");
+    let norm = |x: &Tensor| number(&x.sqr()?.sum_all()?.sqrt()?);
+    let start = norm(a)?;
+    ensure!(start != 0.0 && start.is_finite(), "the norm of a must be finite and not 0, not {start}");
     let mut b = (a * 2.0)?;
-    while number(&b)?.abs() < 1000.0 {
+    while norm(&b)? < 1000.0 {
         b = (b * 2.0)?;
     }
-    Ok(if number(&b)? > 0.0 { b } else { (b * 100.0)? })
+    Ok(if number(&b.sum_all()?)? > 0.0 { b } else { (b * 100.0)? })
 }
 
 pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
@@ -77,10 +78,16 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let d = control_flow(&a)?;
     let grads = backward(&d)?;
     nb.say(format!("a = {}, d = {}", number(&a)?, number(&d)?))?;
-    nb.say(format!("gradient {}, d / a = {}", number(grads.get(&a)?)?, number(&d)? / number(&a)?))?;
+    nb.say(format!("gradient {}, d / a = {}", number(grads.get(&a)?)?, number(&(&d / a.as_tensor())?)?))?;
     if let Err(error) = control_flow(&Tensor::new(0f32, &device)?) {
         nb.say(format!("at 0: {error}"))?;
     }
+
+    nb.cell("The same with a vector")?;
+    let a = Var::from_tensor(&nb.normal(3)?)?; // (3)
+    let d = control_flow(&a)?;
+    nb.show("gradient", backward(&d.sum_all()?)?.get(&a)?)?;
+    nb.show("d / a", (&d / a.as_tensor())?)?;
 
     nb.cell("A sine and its derivative")?;
     let points: Vec<f32> = (-60..=60).map(|i| i as f32 / 10.0).collect();
@@ -129,10 +136,21 @@ mod tests {
     }
 
     #[test]
+    fn control_flow_takes_vectors_by_their_norm() -> anyhow::Result<()> {
+        // The norm 5 is doubled eight times; a sum below zero is taken a hundred times.
+        for (a, factor) in [([3.0, 4.0], 256.0), ([3.0, -4.0], 25_600.0)] {
+            let a = Var::new(&a, &Device::Cpu)?;
+            let d = control_flow(&a)?;
+            assert_eq!(backward(&d.sum_all()?)?.get(&a)?.to_vec1::<f64>()?, [factor; 2]);
+        }
+        Ok(())
+    }
+
+    #[test]
     fn control_flow_refuses_what_never_grows() -> anyhow::Result<()> {
         for a in [0f32, f32::NAN, f32::INFINITY] {
             let message = control_flow(&Tensor::new(a, &Device::Cpu)?).expect_err("no end").to_string();
-            assert!(message.contains("a must be finite and not 0"), "{message}");
+            assert!(message.contains("must be finite and not 0"), "{message}");
         }
         Ok(())
     }

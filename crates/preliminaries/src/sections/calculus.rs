@@ -3,7 +3,7 @@
 //! A derivative as the limit of a difference quotient, and a curve with its tangent.
 //!
 //! `cargo run --release -p preliminaries -- calculus`
-//! At once: the quotient goes to 2 in 64 bits and goes astray in 32; two figures with tangents.
+//! At once: the quotient goes to 2, and astray where h is too small; two figures with tangents.
 
 use d2l::plot::plot;
 use d2l::prelude::*;
@@ -15,9 +15,14 @@ pub fn f(x: f64) -> f64 {
     3.0 * x.powi(2) - 4.0 * x
 }
 
+/// The function of the exercise, `x³ - 1/x`; its derivative is `3x² + 1/x²`.
+pub fn g(x: f64) -> f64 {
+    x.powi(3) - 1.0 / x
+}
+
 /// The same function in single precision.
-pub fn f_single(x: f32) -> f32 {
-    3.0 * x.powi(2) - 4.0 * x
+pub fn g_single(x: f32) -> f32 {
+    x.powi(3) - 1.0 / x
 }
 
 /// The difference quotient `(f(x + h) - f(x)) / h`, which goes to the derivative as `h` goes to 0.
@@ -60,8 +65,8 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let mut table = Table::new(["h", "quotient, 32 bits", "quotient, 64 bits", "central difference, 64 bits"]);
     for step in (1..=15).step_by(2) {
         let h = 10f64.powi(-step);
-        let single = (f_single(1.0 + h as f32) - f_single(1.0)) / h as f32;
-        let (quotient, central) = (numerical_limit(f, 1.0, h), central_difference(f, 1.0, h));
+        let single = (g_single(1.0 + h as f32) - g_single(1.0)) / h as f32;
+        let (quotient, central) = (numerical_limit(g, 1.0, h), central_difference(g, 1.0, h));
         table.row([format!("1e-{step}"), format!("{single:.8}"), format!("{quotient:.8}"), format!("{central:.8}")]);
     }
     nb.say(table)?;
@@ -74,7 +79,6 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.figure("tangent", "The curve 3x² - 4x and its tangent 2x - 3, which touch at x = 1", chart)?;
 
     nb.cell("Another curve, with the slope from numbers")?;
-    let g = |x: f64| x.powi(3) - 1.0 / x;
     let slope = central_difference(g, 1.0, 1e-5);
     nb.say(format!("slope at 1: {slope:.6}"))?;
     let x: Vec<f64> = (5..=20).map(|i| f64::from(i) / 10.0).collect();
@@ -109,6 +113,18 @@ mod tests {
         for x in [-2.0, 0.0, 1.0, 3.5] {
             assert!((numerical_limit(f, x, 1e-6) - (6.0 * x - 4.0)).abs() < 1e-5);
             assert!((central_difference(f, x, 1e-4) - (6.0 * x - 4.0)).abs() < 1e-8);
+        }
+    }
+
+    #[test]
+    fn errors_fall_with_the_step_and_with_its_square() {
+        for step in [1e-1, 1e-2, 1e-3] {
+            let ratio = |of: fn(fn(f64) -> f64, f64, f64) -> f64| {
+                (of(g, 1.0, step) - 4.0).abs() / (of(g, 1.0, step / 10.0) - 4.0).abs()
+            };
+            let (quotient, central) = (ratio(numerical_limit), ratio(central_difference));
+            assert!((9.0..12.0).contains(&quotient), "{quotient}");
+            assert!((90.0..110.0).contains(&central), "{central}");
         }
     }
 

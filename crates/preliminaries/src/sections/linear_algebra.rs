@@ -15,6 +15,12 @@ pub fn l1_norm(x: &Tensor) -> Result<Tensor> {
     x.abs()?.sum_all()
 }
 
+/// The `p`-th root of the sum of all absolute values to the power of `p`, a scalar: the Lp norm, of which L1 and L2 are
+/// two.
+pub fn lp_norm(x: &Tensor, p: f64) -> Result<Tensor> {
+    x.abs()?.powf(p)?.sum_all()?.powf(1.0 / p)
+}
+
 /// The root of the summed squares of all elements, a scalar: the L2 norm of a vector, the Frobenius norm of a matrix.
 pub fn l2_norm(x: &Tensor) -> Result<Tensor> {
     x.sqr()?.sum_all()?.sqrt()
@@ -110,9 +116,16 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.show("Frobenius norm of 4 × 9 ones", number(&l2_norm(&ones)?)?)?;
     nb.show("the same by candle's norm", number(&ones.norm()?)?)?;
 
+    nb.cell("The Lp norm")?;
+    for p in [1.0, 2.0, 3.0, 8.0, 32.0] {
+        nb.say(format!("p = {p}: {:.4}", number(&lp_norm(&u, p)?)?))?;
+    }
+    nb.show("largest absolute value", number(&u.abs()?.max_all()?)?)?;
+
     nb.cell("Where the norm has no gradient")?;
     let zero = Var::zeros(2, DType::F32, &device)?;
-    nb.show("gradient of the norm at 0", backward(&zero.norm()?)?.get(&zero)?)
+    nb.show("gradient of the norm at 0", backward(&zero.norm()?)?.get(&zero)?)?;
+    nb.show("gradient of the squared norm at 0", backward(&zero.sqr()?.sum_all()?)?.get(&zero)?)
 }
 
 #[cfg(test)]
@@ -124,6 +137,8 @@ mod tests {
         let u = Tensor::new(&[3f32, -4.0], &Device::Cpu)?;
         assert_eq!(l2_norm(&u)?.to_scalar::<f32>()?, 5.0);
         assert_eq!(l1_norm(&u)?.to_scalar::<f32>()?, 7.0);
+        assert_eq!(lp_norm(&u, 1.0)?.to_scalar::<f32>()?, 7.0);
+        assert!((lp_norm(&u, 3.0)?.to_scalar::<f32>()? - 91f32.cbrt()).abs() < 1e-5);
         assert_eq!(l2_norm(&Tensor::ones((4, 9), DType::F32, &Device::Cpu)?)?.to_scalar::<f32>()?, 6.0);
         Ok(())
     }

@@ -118,6 +118,8 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Broadcasting")?;
     let a = Tensor::arange(0f32, 3.0, &device)?.reshape((3, 1))?;
     let b = Tensor::arange(0f32, 2.0, &device)?.reshape((1, 2))?;
+    nb.show("a", &a)?; // (3, 1)
+    nb.show("b", &b)?; // (1, 2)
     nb.say(format!("a + b: {}", refusal(&a + &b)))?;
     nb.show("a.broadcast_add(b)", a.broadcast_add(&b)?)?; // (3, 2)
 
@@ -160,6 +162,8 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     z.set(&(&x + &y)?)?;
     nb.show("the same storage after z.set(x + y)", storage_address(&z) == before)?;
     nb.show("a view made before", view)?;
+    z.set(&(z.as_tensor() + &y)?)?; // Python's z += y
+    nb.show("the same storage after z.set(z + y)", storage_address(&z) == before)?;
 
     nb.cell("To vectors and slices, and back")?;
     let rows: Vec<Vec<f32>> = x.to_vec2()?;

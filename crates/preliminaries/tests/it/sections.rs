@@ -95,6 +95,18 @@ fn every_gradient_is_what_the_formula_says() -> anyhow::Result<()> {
 }
 
 #[test]
+fn candle_keeps_the_graph_of_a_gradient_where_its_variable_is_set() -> anyhow::Result<()> {
+    for (value, second) in [("0", "backward from it: 16,"), ("1", "backward from it: 48,")] {
+        let out = TempDir::new()?;
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_preliminaries"));
+        program.arg("autograd").arg("--out").arg(out.path()).env("CANDLE_GRAD_DO_NOT_DETACH", value);
+        let printed = String::from_utf8(program.output()?.stdout)?;
+        assert!(printed.contains(second), "{printed}");
+    }
+    Ok(())
+}
+
+#[test]
 fn probabilities_settle_and_bayes_agrees_with_people() -> anyhow::Result<()> {
     let record = run("probability", &[])?;
     assert_eq!(figures(&record), 1);
