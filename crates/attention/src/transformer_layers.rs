@@ -26,7 +26,7 @@ pub struct TransformerSizes {
     pub max_len: usize,
 }
 
-/// The same perceptron at each position: `(…, hidden)` to `(…, hidden)`.
+/// The same perceptron at each position: `(…, inputs)` to `(…, outputs)`.
 #[doc(alias = "PositionWiseFFN")]
 pub struct FeedForward {
     inner: Linear,
@@ -34,19 +34,19 @@ pub struct FeedForward {
 }
 
 impl FeedForward {
-    /// A perceptron with one layer of `sizes.feed_forward` units.
-    pub fn new(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
+    /// A perceptron with one layer of `hidden` units.
+    pub fn new(inputs: usize, hidden: usize, outputs: usize, vb: &VarBuilder) -> Result<Self> {
         Ok(Self {
-            inner: Linear::new(sizes.hidden, sizes.feed_forward, &vb.pp("inner"))?,
-            outer: Linear::new(sizes.feed_forward, sizes.hidden, &vb.pp("outer"))?,
+            inner: Linear::new(inputs, hidden, &vb.pp("inner"))?,
+            outer: Linear::new(hidden, outputs, &vb.pp("outer"))?,
         })
     }
 }
 
 impl Module for FeedForward {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let inner = relu(&self.inner.forward(x)?)?; // (…, feed-forward)
-        self.outer.forward(&inner) // (…, hidden)
+        let inner = relu(&self.inner.forward(x)?)?; // (…, hidden)
+        self.outer.forward(&inner) // (…, outputs)
     }
 }
 
@@ -80,11 +80,11 @@ pub struct EncoderBlock {
 impl EncoderBlock {
     /// A block of these sizes.
     pub fn new(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
-        let &TransformerSizes { hidden, heads, dropout, .. } = sizes;
+        let &TransformerSizes { hidden, feed_forward, heads, dropout, .. } = sizes;
         Ok(Self {
             attention: MultiHeadAttention::new(hidden, heads, dropout, &vb.pp("attention"))?,
             norm1: AddNorm::new(sizes, &vb.pp("norm1"))?,
-            feed_forward: FeedForward::new(sizes, &vb.pp("feed_forward"))?,
+            feed_forward: FeedForward::new(hidden, feed_forward, hidden, &vb.pp("feed_forward"))?,
             norm2: AddNorm::new(sizes, &vb.pp("norm2"))?,
         })
     }
@@ -180,7 +180,7 @@ impl DecoderBlock {
             norm1: AddNorm::new(sizes, &vb.pp("norm1"))?,
             source_attention: attention("source_attention")?,
             norm2: AddNorm::new(sizes, &vb.pp("norm2"))?,
-            feed_forward: FeedForward::new(sizes, &vb.pp("feed_forward"))?,
+            feed_forward: FeedForward::new(sizes.hidden, sizes.feed_forward, sizes.hidden, &vb.pp("feed_forward"))?,
             norm3: AddNorm::new(sizes, &vb.pp("norm3"))?,
         })
     }

@@ -1,10 +1,12 @@
 //! Chapters 8 and 9: recurrent neural networks, translation.
 //!
 //! `cargo run --release -p rnn` lists the sections; each is a file of [`sections`]. Beside them stand [`language_model`],
-//! what the models of characters have in common, and [`translation`], what the models that translate have.
+//! what the models of characters have in common, and [`translation`], what the models that translate have,
+//! and [`toy_decoder`], probabilities to follow a search by hand.
 
 pub mod language_model;
 pub mod sections;
+pub mod toy_decoder;
 pub mod translation;
 
 use d2l::notebook::Chapter;

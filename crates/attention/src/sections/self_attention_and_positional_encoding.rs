@@ -160,7 +160,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     for i in 0..8 {
         nb.say(format!("{i} in binary is {i:03b}"))?;
     }
-    let map = HeatMaps::new(&p)?.x_label("column").y_label("position");
+    let map = HeatMaps::new(&p)?.diverging().x_label("column").y_label("position");
     nb.figure("encodings", "The encodings: fast waves at the left, slow ones at the right", map)?;
 
     nb.cell("Relative positional information")?;

@@ -9,7 +9,9 @@
 use std::path::PathBuf;
 
 use d2l::data::FraEng;
+use d2l::nn::{BatchNorm, LayerNorm};
 use d2l::notebook::within;
+use d2l::ops::BatchNormConfig;
 use d2l::plot::HeatMaps;
 use d2l::prelude::*;
 use rnn::sections::seq2seq::source_ids;
@@ -18,7 +20,9 @@ use rnn::{Decoder, Encoder, EncoderDecoder, SENTENCES, train_seq2seq};
 
 use crate::attention_weights::{source_words, stack_steps};
 use crate::saved_transformer::{SavedTransformer, show, show_saved};
-use crate::transformer_layers::{AddNorm, FeedForward, TransformerDecoder, TransformerEncoder, TransformerSizes};
+use crate::transformer_layers::{
+    AddNorm, DecoderBlock, EncoderBlock, FeedForward, TransformerDecoder, TransformerEncoder, TransformerSizes,
+};
 
 /// Hyperparameters; the defaults are the book's.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -68,6 +72,20 @@ fn sentence(text: &str) -> std::result::Result<String, String> {
 
 defaults! { Config: Smoke { num_examples: 100, num_epochs: 4 } }
 
+impl Config {
+    /// The sizes of the net.
+    pub fn sizes(&self) -> TransformerSizes {
+        TransformerSizes {
+            hidden: self.num_hiddens,
+            feed_forward: self.ffn_num_hiddens,
+            heads: self.num_heads,
+            layers: self.num_layers,
+            dropout: self.dropout,
+            max_len: 1000,
+        }
+    }
+}
+
 /// The book's translation model of attention alone.
 pub fn transformer(
     source_vocabulary: usize,
@@ -95,19 +113,34 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let sizes = TransformerSizes { hidden: 24, feed_forward: 48, heads: 8, layers: 2, dropout: 0.5, max_len: 1000 };
     let parameters = nb.parameters();
     let vb = parameters.builder();
-    let ffn = FeedForward::new(&TransformerSizes { hidden: 4, feed_forward: 4, ..sizes }, &vb.pp("ffn"))?;
-    let same = ffn.forward(&Tensor::ones((2, 3, 4), DType::F32, &device)?)?; // (batch, steps, hidden)
+    let ffn = FeedForward::new(4, 4, 8, &vb.pp("ffn"))?;
+    let same = ffn.forward(&Tensor::ones((2, 3, 4), DType::F32, &device)?)?; // (batch, steps, 8)
     nb.show("three equal positions", same.get(0)?)?;
 
     nb.cell("Residual connection and layer normalization")?;
-    let add_norm = AddNorm::new(&TransformerSizes { hidden: 2, ..sizes }, &vb.pp("norm"))?;
+    let layer_norm = LayerNorm::new(2, &vb.pp("layer norm"))?;
+    let batch_norm = BatchNorm::new(2, BatchNormConfig::default(), &vb.pp("batch norm"))?;
     let x = Tensor::new(&[[1f32, 2.0], [2.0, 3.0]], &device)?;
-    nb.show("each row on its own", add_norm.forward_t(&x, &x.zeros_like()?, false)?)?;
+    nb.show("layer norm, each row on its own", layer_norm.forward(&x)?)?;
+    nb.show("batch norm, each column on its own", batch_norm.forward_t(&x, true)?)?;
+    let add_norm = AddNorm::new(&TransformerSizes { hidden: 4, ..sizes }, &vb.pp("norm"))?;
+    let x = Tensor::ones((2, 3, 4), DType::F32, &device)?;
+    nb.show("shape of a sum, normalized", format!("{:?}", add_norm.forward_t(&x, &x, true)?.dims()))?;
+
+    nb.cell("A block of each kind")?;
+    let x = Tensor::ones((2, 100, sizes.hidden), DType::F32, &device)?; // (batch, steps, hidden)
+    let lens = Tensor::new(&[3u32, 2], &device)?;
+    let block = EncoderBlock::new(&sizes, &vb.pp("encoder block"))?;
+    let (encoded, weights) = block.forward_t(&x, &lens, false)?;
+    nb.say(format!("encoder block: {:?} to {:?}, weights {:?}", x.dims(), encoded.dims(), weights.dims()))?;
+    let block = DecoderBlock::new(&sizes, &vb.pp("decoder block"))?;
+    let so_far = Tensor::arange(1u32, 101, &device)?.broadcast_as((2, 100))?; // step t sees t tokens
+    let decoded = block.forward_t(&x, &mut block.init_state(&encoded)?, &so_far, &lens, false)?;
+    nb.say(format!("decoder block: {:?} to {:?}", x.dims(), decoded.dims()))?;
 
     nb.cell("Encoder and decoder")?;
     let small = transformer(200, 200, &sizes, &vb)?;
     let tokens = Tensor::ones((2, 100), DType::U32, &device)?; // (batch, steps)
-    let lens = Tensor::new(&[3u32, 2], &device)?;
     let encoded = small.encoder.forward_t(&tokens, &lens, false)?;
     let mut state = small.decoder.init_state(encoded.clone(), &lens)?;
     let logits = small.decoder.forward_t(&tokens, &mut state, false)?;
@@ -125,14 +158,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let pairs = nb.load::<FraEng>()?;
     let mut train = pairs.load(config.batch_size, num_steps, Some(config.num_examples), shuffle, &device)?;
     let (source_vocab, target_vocab) = (train.dataset().source_vocab.clone(), train.dataset().target_vocab.clone());
-    let sizes = TransformerSizes {
-        hidden: config.num_hiddens,
-        feed_forward: config.ffn_num_hiddens,
-        heads: config.num_heads,
-        layers: config.num_layers,
-        dropout: config.dropout,
-        max_len: 1000,
-    };
+    let sizes = config.sizes();
     let parameters = nb.parameters();
     let net = transformer(source_vocab.len(), target_vocab.len(), &sizes, &parameters.builder())?;
     let history = train_seq2seq(nb.trainer(config.num_epochs), &net, &parameters, &mut train, config.lr)?;
@@ -147,6 +173,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let (source, lens) = source_ids(english, &trained.source_vocab, num_steps, &device)?; // (1, steps), (1)
     let (_, weights) = trained.net.encoder.forward_with_weights(&source, &lens, false)?;
     let weights = Tensor::cat(&weights, 0)?; // (layers, heads, steps, steps)
+    nb.say(format!("{:?}: layers, heads, queries, keys", weights.dims()))?;
     let mut words = source_words(english);
     words.resize(num_steps, "<pad>".into());
     let titles: Vec<String> = (1..=sizes.heads).map(|head| format!("head {head}")).collect();
@@ -164,7 +191,9 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     };
     let read = std::iter::once("<bos>".to_string()).chain(translation.words.iter().cloned());
     let read: Vec<String> = read.take(translation.words.len()).collect(); // what the decoder was given at each step
-    let maps = HeatMaps::new(&stack(0)?)?.x_label("tokens so far").y_label("writes").titles(titles.clone());
+    let weights = stack(0)?;
+    nb.say(format!("over the tokens so far {:?}, over the source {:?}", weights.dims(), stack(sizes.layers)?.dims()))?;
+    let maps = HeatMaps::new(&weights)?.x_label("tokens so far").y_label("writes").titles(titles.clone());
     let maps = maps.x_words(read).y_words(translation.words.clone());
     nb.figure("decoder-self-weights", "The decoder's attention weights over the tokens so far", maps)?;
     words.truncate(source_words(english).len());

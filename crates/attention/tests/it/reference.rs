@@ -115,7 +115,11 @@ fn scoring_functions_with_a_length_for_each_sequence_or_each_query() -> anyhow::
 fn positions_feed_forward_and_norm() -> anyhow::Result<()> {
     let sizes = TransformerSizes { hidden: 6, feed_forward: 5, ..SIZES };
     check("positions", |vb| PositionalEncoding::new(6, 1000, 0.0, vb), |net, x| net.forward_t(x.get("x"), 0, false))?;
-    check("feed_forward", |vb| FeedForward::new(&sizes, vb), |net, x| net.forward(x.get("x")))?;
+    check(
+        "feed_forward",
+        |vb| FeedForward::new(sizes.hidden, sizes.feed_forward, sizes.hidden, vb),
+        |net, x| net.forward(x.get("x")),
+    )?;
     check("add_norm", |vb| AddNorm::new(&sizes, vb), |net, x| net.forward_t(x.get("x"), x.get("change"), false))
 }
 

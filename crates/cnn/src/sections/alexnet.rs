@@ -2,8 +2,9 @@
 //!
 //! LeNet grown up: more and wider layers, ReLU, max pooling and dropout, on larger images.
 //!
-//! `cargo run --release -p cnn -- alexnet` trains a narrow one on a part of the images, in a minute, to a training loss of
-//! 0.53 and accuracies of 0.80; `--scale book` has the book's settings: training loss 0.33, both accuracies 0.88.
+//! `cargo run --release -p cnn -- alexnet` trains a narrow one on a part of the images, in some three minutes, to a
+//! training loss of 0.31, a training accuracy of 0.88 and a test accuracy of 0.87, and LeNet on the same images to 0.78;
+//! `--scale book` has the book's settings: training loss 0.33, both accuracies 0.88.
 
 use candle_core::bail;
 use d2l::nn::{Conv2d, Dropout, Flatten, Linear, MaxPool2d};

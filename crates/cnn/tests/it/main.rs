@@ -5,5 +5,6 @@
 mod determinism;
 mod flags;
 mod nets;
+mod reference;
 mod resuming;
 mod sections;

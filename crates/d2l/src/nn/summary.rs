@@ -77,9 +77,10 @@ fn visit(net: &Sequential, mut x: Tensor, depth: usize, rows: &mut Vec<SummaryRo
         let at = rows.len();
         let (name, kind) = (layer.name.clone(), layer.kind.clone());
         rows.push(SummaryRow { depth, name, kind, output: Vec::new(), parameters: 0, multiply_adds: 0 });
-        let (visited, multiply_adds) = count_multiply_adds(|| match layer.as_sequential() {
-            Some(inner) => layer.named(visit(inner, x, depth + 1, rows)),
-            None => {
+        let (visited, multiply_adds) = count_multiply_adds(|| {
+            if let Some(inner) = layer.as_sequential() {
+                layer.named(visit(inner, x, depth + 1, rows))
+            } else {
                 let output = layer.forward(&x, false)?;
                 let variables = output.sorted_nodes().into_iter().filter(|node| node.is_variable());
                 let found = variables.map(|variable| (variable.id(), variable.elem_count())).collect();

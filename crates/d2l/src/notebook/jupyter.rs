@@ -1,5 +1,6 @@
 //! A section's notebook outside of its program: in a Jupyter kernel for Rust, where cells run one by one.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -68,8 +69,8 @@ impl Kernel {
         let kind = if path.extension().is_some_and(|extension| extension == "svg") { "svg+xml" } else { "png" };
         let alt = alt.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
         // An image, not SVG in the page itself, where names within one figure would meet those of another.
-        self.figures +=
-            &format!("<p><img alt=\"{alt}\" src=\"data:image/{kind};base64,{}\"></p>", BASE64_STANDARD.encode(bytes));
+        let bytes = BASE64_STANDARD.encode(bytes);
+        write!(self.figures, "<p><img alt=\"{alt}\" src=\"data:image/{kind};base64,{bytes}\"></p>")?;
         Ok(format!("EVCXR_BEGIN_CONTENT text/html\n{}\nEVCXR_END_CONTENT\n", self.figures))
     }
 }

@@ -212,7 +212,19 @@ impl Chart {
     fn add_line(mut self, label: Option<String>, xs: Vec<f64>, ys: Vec<f64>) -> Self {
         let lines = self.series.iter().filter(|series| matches!(series.mark, Mark::Line(_))).count();
         self.series.push(Series { label, xs, ys, mark: Mark::Line(STROKES[lines % STROKES.len()]) });
+        self.color_dots();
         self
+    }
+
+    /// Gives points the colors in order, those beside lines from the second on, since the first line has the first.
+    fn color_dots(&mut self) {
+        let mut place = usize::from(self.series.iter().any(|series| matches!(series.mark, Mark::Line(_))));
+        for series in &mut self.series {
+            if let Mark::Dots { color, .. } = &mut series.mark {
+                *color = BARS[place % BARS.len()];
+                place += 1;
+            }
+        }
     }
 
     /// Adds points of `diameter` CSS pixels; an empty label keeps them out of the legend.
@@ -221,10 +233,10 @@ impl Chart {
         X: AsPrimitive<f64>,
         Y: AsPrimitive<f64>,
     {
-        let scatters = self.series.iter().filter(|series| matches!(series.mark, Mark::Dots { .. })).count();
-        let mark = Mark::Dots { radius: diameter.clamp(0.5, 50.0) / 2.0, color: BARS[scatters % BARS.len()] };
+        let mark = Mark::Dots { radius: diameter.clamp(0.5, 50.0) / 2.0, color: BARS[0] };
         let label = Some(label.into()).filter(|label| !label.is_empty());
         self.series.push(Series { label, xs: floats(xs), ys: floats(ys), mark });
+        self.color_dots();
         self
     }
 
@@ -301,11 +313,11 @@ impl Chart {
         // A tick label needs some 60 pixels across, 36 pixels up.
         let intervals = |length: f64, each: f64| ((length / each) as usize).max(2);
         let (x, y) = self.axes(intervals(frame_guess.width(), 60.0), intervals(frame_guess.height(), 36.0))?;
-        Ok(Layout { frame: frame_guess, x, y })
+        Ok(Layout { frame: frame_guess, x, y, legend: 0.0 })
     }
 
-    /// The frame inside the figure: what labels need stays around it.
-    fn fit_frame(&self) -> Result<Layout, PlotError> {
+    /// The frame inside the figure: what labels, and a legend of this height above the frame, need stays around it.
+    fn fit_frame(&self, legend: f64) -> Result<Layout, PlotError> {
         let (width, height) = self.size;
         let guess = Rect { left: 60.0, top: 20.0, right: width - 12.0, bottom: height - 45.0 };
         let layout = self.layout(guess)?;
@@ -316,15 +328,15 @@ impl Chart {
         let above = if layout.y.exponent.is_some() { TICK_SIZE + 8.0 } else { 10.0 };
         let frame = Rect {
             left: 8.0 + y_label + widest + 7.0,
-            top: if self.title.is_some() { (TITLE_SIZE + 14.0).max(above) } else { above },
+            top: legend + if self.title.is_some() { (TITLE_SIZE + 14.0).max(above) } else { above },
             right: width - 16.0,
             bottom: height - (8.0 + x_label.max(x_exponent) + TICK_SIZE + 7.0),
         };
-        Ok(Layout { frame, ..layout })
+        Ok(Layout { frame, legend, ..layout })
     }
 
     fn draw_axes(&self, scene: &mut Scene, layout: &Layout) {
-        let Layout { frame, x, y } = layout;
+        let Layout { frame, x, y, legend } = layout;
         let grid = Stroke::solid(GRID, 0.8);
         let tick = Stroke::solid(INK, 0.9);
         for (value, text) in &x.ticks {
@@ -358,7 +370,7 @@ impl Chart {
             scene.text(Label { upright: true, ..label });
         }
         if let Some(title) = &self.title {
-            scene.text(Label::new(title, (middle.0, frame.top - 9.0), TITLE_SIZE, Align::Middle));
+            scene.text(Label::new(title, (middle.0, frame.top - legend - 9.0), TITLE_SIZE, Align::Middle));
         }
     }
 
@@ -443,20 +455,35 @@ impl Draw for Chart {
     const EXTENSION: &'static str = "svg";
 
     fn scene(&self) -> Result<Scene, PlotError> {
-        let layout = self.fit_frame()?;
-        let mut scene = Scene::new(self.size.0, self.size.1);
-        scene.fill(layout.frame, WHITE, 1.0);
-        self.draw_axes(&mut scene, &layout);
-        self.draw_references(&mut scene, &layout);
-        let ink = self.draw_series(&mut scene, &layout);
-        scene.outline(layout.frame, INK, 0.9);
         let keys: Vec<Key> = self
             .series
             .iter()
             .filter_map(|series| Some(Key { label: series.label.clone()?, mark: series.mark.clone() }))
             .collect();
-        legend::draw(&mut scene, &keys, &layout.frame, &ink);
+        let mut layout = self.fit_frame(0.0)?;
+        let (mut scene, ink) = self.drawn(&layout);
+        if let Some(area) = legend::place(&keys, &layout.frame, &ink) {
+            legend::draw(&mut scene, &keys, area);
+        } else {
+            layout = self.fit_frame(legend::height_above(&keys, layout.frame.width()))?;
+            (scene, _) = self.drawn(&layout);
+            let exponent = if layout.y.exponent.is_some() { TICK_SIZE + 4.0 } else { 0.0 };
+            legend::draw_above(&mut scene, &keys, &layout.frame, layout.frame.top - layout.legend - exponent);
+        }
         Ok(scene.with_note(self.note.as_deref()))
+    }
+}
+
+impl Chart {
+    /// Everything but the legend, and where the series' ink is.
+    fn drawn(&self, layout: &Layout) -> (Scene, Vec<Point>) {
+        let mut scene = Scene::new(self.size.0, self.size.1);
+        scene.fill(layout.frame, WHITE, 1.0);
+        self.draw_axes(&mut scene, layout);
+        self.draw_references(&mut scene, layout);
+        let ink = self.draw_series(&mut scene, layout);
+        scene.outline(layout.frame, INK, 0.9);
+        (scene, ink)
     }
 }
 
@@ -464,6 +491,8 @@ struct Layout {
     frame: Rect,
     x: Axis,
     y: Axis,
+    /// The height of the legend above the frame; 0 where it is within.
+    legend: f64,
 }
 
 impl Layout {

@@ -1,4 +1,4 @@
-//! The legend: a box where it hides least.
+//! The legend: a box where it hides least, or rows above the frame where it would hide too much everywhere.
 
 use super::chart::Mark;
 use super::font;
@@ -9,6 +9,10 @@ const ROW: f64 = 17.0;
 const SAMPLE: f64 = 30.0;
 const PADDING: f64 = 7.0;
 const FROM_FRAME: f64 = 6.0;
+/// Between a sample and its name.
+const BESIDE: f64 = 7.0;
+/// Between entries side by side.
+const BETWEEN: f64 = 16.0;
 
 /// A series as the legend names it.
 pub(super) struct Key {
@@ -37,33 +41,71 @@ pub(super) fn cover(area: &Rect, ink: &mut Vec<Point>) {
     }
 }
 
-/// Draws the legend of `keys`, if any, where it covers the least of `ink`.
-pub(super) fn draw(scene: &mut Scene, keys: &[Key], frame: &Rect, ink: &[Point]) {
+/// Of the ink that a legend may hide, in points that [`trace`] puts down: some 40 pixels of a line.
+const HIDES_AT_MOST: usize = 10;
+
+/// The area within the frame where a legend of `keys` covers the least of `ink`; none where that is too much.
+pub(super) fn place(keys: &[Key], frame: &Rect, ink: &[Point]) -> Option<Rect> {
+    let area = emptiest(entry_width(keys) + 2.0 * PADDING, keys.len() as f64 * ROW + PADDING, frame, ink);
+    (keys.is_empty() || hidden(&area, ink) <= HIDES_AT_MOST).then_some(area)
+}
+
+/// The width of the longest entry, its sample included.
+fn entry_width(keys: &[Key]) -> f64 {
+    SAMPLE + BESIDE + keys.iter().map(|key| font::width(&key.label, TEXT, false)).fold(0.0, f64::max)
+}
+
+/// Draws the legend of `keys`, if any, in a box.
+pub(super) fn draw(scene: &mut Scene, keys: &[Key], area: Rect) {
     if keys.is_empty() {
         return;
     }
-    let widest = keys.iter().map(|key| font::width(&key.label, TEXT, false)).fold(0.0, f64::max);
-    let width = PADDING + SAMPLE + 7.0 + widest + PADDING;
-    let height = keys.len() as f64 * ROW + PADDING;
-    let area = emptiest(width, height, frame, ink);
-
     scene.fill(area, WHITE, 0.85);
     scene.outline(area, plotters::style::RGBColor(0xcc, 0xcc, 0xcc), 0.8);
     for (row, key) in keys.iter().enumerate() {
         let middle = area.top + PADDING / 2.0 + (row as f64 + 0.5) * ROW;
-        let (left, right) = (area.left + PADDING, area.left + PADDING + SAMPLE);
-        match key.mark {
-            Mark::Line(stroke) => scene.path(&[(left, middle), (right, middle)], stroke),
-            Mark::Dots { radius, color } => {
-                scene.dot((f64::midpoint(left, right), middle), radius.clamp(2.0, ROW / 2.5), color);
-            }
-            Mark::Bars { color, .. } => {
-                scene.fill(Rect { left: left + 4.0, top: middle - 4.5, right, bottom: middle + 4.5 }, color, 1.0);
-            }
-        }
-        let at = (right + 7.0, middle + Label::half_capital(TEXT));
-        scene.text(Label::new(&key.label, at, TEXT, Align::Start));
+        draw_entry(scene, key, (area.left + PADDING, middle));
     }
+}
+
+/// How many entries stand side by side above a frame of this width.
+fn columns(keys: &[Key], width: f64) -> usize {
+    ((width / (entry_width(keys) + BETWEEN)) as usize).clamp(1, keys.len().max(1))
+}
+
+/// The height of a legend above a frame of this width.
+pub(super) fn height_above(keys: &[Key], width: f64) -> f64 {
+    keys.len().div_ceil(columns(keys, width)) as f64 * ROW + FROM_FRAME
+}
+
+/// Draws the legend of `keys` in rows, the first of which begins at `top`, above the frame.
+pub(super) fn draw_above(scene: &mut Scene, keys: &[Key], frame: &Rect, top: f64) {
+    let columns = columns(keys, frame.width());
+    let width = (frame.width() / columns as f64).min(entry_width(keys) + BETWEEN);
+    for (place, key) in keys.iter().enumerate() {
+        let (row, column) = (place / columns, place % columns);
+        draw_entry(scene, key, (frame.left + column as f64 * width, top + (row as f64 + 0.5) * ROW));
+    }
+}
+
+/// Draws a sample of a series and its name behind it.
+fn draw_entry(scene: &mut Scene, key: &Key, (left, middle): Point) {
+    let right = left + SAMPLE;
+    match key.mark {
+        Mark::Line(stroke) => scene.path(&[(left, middle), (right, middle)], stroke),
+        Mark::Dots { radius, color } => {
+            scene.dot((f64::midpoint(left, right), middle), radius.clamp(2.0, ROW / 2.5), color);
+        }
+        Mark::Bars { color, .. } => {
+            scene.fill(Rect { left: left + 4.0, top: middle - 4.5, right, bottom: middle + 4.5 }, color, 1.0);
+        }
+    }
+    let at = (right + BESIDE, middle + Label::half_capital(TEXT));
+    scene.text(Label::new(&key.label, at, TEXT, Align::Start));
+}
+
+fn hidden(area: &Rect, ink: &[Point]) -> usize {
+    ink.iter().filter(|&&point| area.grown(2.0).contains(point)).count()
 }
 
 fn emptiest(width: f64, height: f64, frame: &Rect, ink: &[Point]) -> Rect {
@@ -73,7 +115,6 @@ fn emptiest(width: f64, height: f64, frame: &Rect, ink: &[Point]) -> Rect {
     let bottom = frame.bottom - FROM_FRAME - height;
     let center = f64::midpoint(left, right);
     let middle = f64::midpoint(top, bottom);
-    let hidden = |area: &Rect| ink.iter().filter(|&&point| area.grown(2.0).contains(point)).count();
     // In the order of preference: of equally empty places the first is taken.
     let places = [
         (right, top),
@@ -87,5 +128,5 @@ fn emptiest(width: f64, height: f64, frame: &Rect, ink: &[Point]) -> Rect {
         (center, middle),
     ];
     let areas = places.map(|(left, top)| Rect { left, top, right: left + width, bottom: top + height });
-    areas.into_iter().min_by_key(hidden).unwrap_or(areas[0])
+    areas.into_iter().min_by_key(|area| hidden(area, ink)).unwrap_or(areas[0])
 }

@@ -18,6 +18,7 @@ use d2l::text::Vocab;
 
 use super::encoder_decoder::Decoder;
 use super::seq2seq::{self, SENTENCES, Translator, bleu, train_seq2seq};
+use crate::toy_decoder::ToyDecoder;
 
 /// Hyperparameters; those of training are section 9.7's.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -77,6 +78,8 @@ pub struct Found {
     pub calls: usize,
     /// Whether no sequence can have a higher score.
     pub proven: bool,
+    /// What a beam kept at each step, with probabilities.
+    pub kept: Vec<Vec<(String, f64)>>,
 }
 
 impl<D: Decoder> Search<'_, D> {
@@ -100,8 +103,8 @@ impl<D: Decoder> Search<'_, D> {
 
     fn found(&self, best: &Hypothesis<D::State>, calls: usize, proven: bool) -> anyhow::Result<Found> {
         let ids: Vec<u32> = best.ids.iter().copied().filter(|&id| id != self.vocab.id(EOS)).collect();
-        let score = self.score(best.log_prob, best.ids.len());
-        Ok(Found { text: self.vocab.tokens(&ids)?.join(" "), score, calls, proven })
+        let (text, score) = (self.vocab.tokens(&ids)?.join(" "), self.score(best.log_prob, best.ids.len()));
+        Ok(Found { text, score, calls, proven, kept: Vec::new() })
     }
 
     /// Takes the most likely token each time.
@@ -113,7 +116,7 @@ impl<D: Decoder> Search<'_, D> {
     pub fn beam(&self, start: D::State, width: usize) -> anyhow::Result<Found> {
         ensure!(width > 0 && self.max_len > 0, "a beam needs at least one sequence and one step");
         let mut alive = vec![Hypothesis { ids: Vec::new(), log_prob: 0.0, state: start }];
-        let (mut ended, mut calls) = (Vec::new(), 0);
+        let (mut ended, mut calls, mut kept) = (Vec::new(), 0, Vec::new());
         while !alive.is_empty() {
             let mut candidates = Vec::new();
             for sequence in &alive {
@@ -126,6 +129,10 @@ impl<D: Decoder> Search<'_, D> {
             }
             candidates.sort_by(|a, b| b.log_prob.total_cmp(&a.log_prob));
             candidates.truncate(width);
+            let named = |sequence: &Hypothesis<D::State>| -> anyhow::Result<_> {
+                Ok((self.vocab.tokens(&sequence.ids)?.join(" "), sequence.log_prob.exp()))
+            };
+            kept.push(candidates.iter().map(named).collect::<anyhow::Result<Vec<_>>>()?);
             let done;
             (done, alive) = candidates.into_iter().partition(|sequence| self.ends(sequence));
             ended.extend::<Vec<_>>(done);
@@ -133,7 +140,7 @@ impl<D: Decoder> Search<'_, D> {
         let score = |sequence: &Hypothesis<D::State>| self.score(sequence.log_prob, sequence.ids.len());
         let best = ended.iter().max_by(|a, b| score(a).total_cmp(&score(b)));
         let Some(best) = best else { anyhow::bail!("the beam ended without a sequence") };
-        self.found(best, calls, false)
+        Ok(Found { kept, ..self.found(best, calls, false)? })
     }
 
     /// Finds the best of all sequences without writing each down: a longer sequence is never more likely than its
@@ -196,9 +203,51 @@ impl<S> Ord for Bounded<S> {
     }
 }
 
+/// Three tokens and the end: the probabilities of the book's two tables, for the sequences that they tell of.
+const THREE_TOKENS: [(&str, &[(&str, f32)]); 6] = [
+    ("", &[("A", 0.5), ("B", 0.2), ("C", 0.2), (EOS, 0.1)]),
+    ("A", &[("A", 0.1), ("B", 0.4), ("C", 0.3), (EOS, 0.2)]),
+    ("A B", &[("A", 0.2), ("B", 0.2), ("C", 0.4), (EOS, 0.2)]),
+    ("A B C", &[("B", 0.2), ("C", 0.2), (EOS, 0.6)]),
+    ("A C", &[("A", 0.1), ("B", 0.6), ("C", 0.2), (EOS, 0.1)]),
+    ("A C B", &[("A", 0.1), ("B", 0.2), ("C", 0.1), (EOS, 0.6)]),
+];
+
+/// Five tokens with probabilities under which a beam of two keeps the sequences of the book's figure.
+const FIVE_TOKENS: [(&str, &[(&str, f32)]); 5] = [
+    ("", &[("A", 0.4), ("B", 0.1), ("C", 0.3), ("D", 0.1), ("E", 0.1)]),
+    ("A", &[("A", 0.1), ("B", 0.5), ("C", 0.1), ("D", 0.1), ("E", 0.2)]),
+    ("C", &[("A", 0.1), ("B", 0.1), ("C", 0.1), ("D", 0.1), ("E", 0.6)]),
+    ("A B", &[("A", 0.2), ("B", 0.1), ("C", 0.1), ("D", 0.4), ("E", 0.2)]),
+    ("C E", &[("A", 0.1), ("B", 0.1), ("C", 0.2), ("D", 0.5), ("E", 0.1)]),
+];
+
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
+    nb.cell("The likeliest token is not the likeliest sequence")?;
+    let device = nb.device().clone();
+    let vocab = Vocab::new(["A", "B", "C"], 1, &[BOS, EOS]);
+    let toy = ToyDecoder::new(&vocab, &THREE_TOKENS)?;
+    let search = Search { decoder: &toy, vocab: &vocab, max_len: 4, alpha: 0.0, device: &device };
+    let greedy = search.greedy(Vec::new())?;
+    let better = toy.probability(&vocab.ids(["A", "C", "B", EOS]))?;
+    nb.say(format!("greedy search: {} <eos>, probability {:.3}", greedy.text, greedy.score.exp()))?;
+    nb.say(format!("with the second likeliest at step 2: A C B <eos>, probability {better:.3}"))?;
+    nb.metric("probability_greedy", greedy.score.exp())?;
+    nb.metric("probability_better", better)?;
+
+    nb.cell("A beam of two, step by step")?;
+    let vocab = Vocab::new(["A", "B", "C", "D", "E"], 1, &[BOS, EOS]);
+    let toy = ToyDecoder::new(&vocab, &FIVE_TOKENS)?;
+    let search = Search { decoder: &toy, vocab: &vocab, max_len: 3, alpha: config.alpha, device: &device };
+    let beam = search.beam(Vec::new(), 2)?;
+    for (step, kept) in (1..).zip(&beam.kept) {
+        let kept: Vec<String> = kept.iter().map(|(text, probability)| format!("{text} ({probability:.2})")).collect();
+        nb.say(format!("step {step}: {}", kept.join(", ")))?;
+    }
+    nb.say(format!("the best by score: {}, {:.4}, after {} calls of the decoder", beam.text, beam.score, beam.calls))?;
+
     nb.cell("A trained model")?;
-    let (settings, device) = (&config.model.settings, nb.device().clone());
+    let settings = &config.model.settings;
     let (seen, unseen) = (settings.num_examples, config.num_unseen);
     let set = nb.load::<FraEng>()?;
     let mut train = settings.load(nb, &set)?;
@@ -219,14 +268,13 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let translator = Translator { net: &net, source_vocab, target_vocab: vocab, num_steps, device: &device };
     let start = |english: &str| translator.encode(english);
     let mut table = Table::new(["English", "search", "French", "score", "BLEU", "decoder calls", "best of all"]);
-    let mut below = 0f64; // how far the beam's score is below the best
-    let mut above = 0f64; // how far greedy search's score is below the beam's
+    let mut below = f64::INFINITY; // how far a beam's score is below the best, at least
     let mut work = 0;
     for (english, french) in SENTENCES {
         let greedy = search.greedy(start(english)?)?;
         let beam = search.beam(start(english)?, 2)?;
         let all = search.exhaustive(start(english)?, config.max_calls)?;
-        (below, above) = (below.max(all.score - beam.score), above.max(beam.score - greedy.score));
+        below = below.min(all.score - beam.score);
         work += all.calls;
         for (name, found) in [("greedy", &greedy), ("beam of 2", &beam), ("exhaustive", &all)] {
             table.row([
@@ -244,7 +292,6 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let sequences = num_steps as f64 * (target_vocab.len() as f64).log10();
     nb.say(format!("{work} calls in place of 10^{sequences:.0} sequences a sentence, written out one by one"))?;
     nb.metric("beam_below_best", below)?;
-    nb.metric("greedy_below_beam", above)?;
 
     nb.cell("Width of the beam")?;
     let pairs = set.pairs(Some(seen + unseen))?;
@@ -275,6 +322,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.figure("widths", "Mean score and mean BLEU by the width of the beam", figure)?;
     nb.metric("score_greedy", scores[0])?;
     nb.metric("score_beam_8", scores[3])?;
+    nb.metric("score_gain_beam_8", scores[3] - scores[0])?;
     nb.metric("bleu_greedy", bleus[0])?;
     nb.metric("bleu_beam_8", bleus[3])
 }
@@ -326,6 +374,26 @@ mod tests {
             let expected = (0.4f64 * 0.95).ln() / 2f64.powf(alpha);
             assert!((all.score - expected).abs() < 1e-5, "{} {expected}", all.score);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn the_books_examples_come_out_as_in_the_book() -> anyhow::Result<()> {
+        let vocab = Vocab::new(["A", "B", "C"], 1, &[BOS, EOS]);
+        let toy = ToyDecoder::new(&vocab, &THREE_TOKENS)?;
+        let search = Search { decoder: &toy, vocab: &vocab, max_len: 4, alpha: 0.0, device: &Device::Cpu };
+        let greedy = search.greedy(Vec::new())?;
+        assert!(greedy.text == "A B C" && (greedy.score.exp() - 0.048).abs() < 1e-6, "{greedy:?}");
+        assert!((toy.probability(&vocab.ids(["A", "C", "B", EOS]))? - 0.054).abs() < 1e-6);
+
+        let vocab = Vocab::new(["A", "B", "C", "D", "E"], 1, &[BOS, EOS]);
+        let toy = ToyDecoder::new(&vocab, &FIVE_TOKENS)?;
+        let search = Search { decoder: &toy, vocab: &vocab, max_len: 3, alpha: 0.75, device: &Device::Cpu };
+        let found = search.beam(Vec::new(), 2)?;
+        let kept: Vec<Vec<&str>> =
+            found.kept.iter().map(|step| step.iter().map(|(text, _)| text.as_str()).collect()).collect();
+        assert_eq!(kept, [["A", "C"], ["A B", "C E"], ["C E D", "A B D"]]);
+        assert_eq!((found.text.as_str(), found.calls), ("C E D", 5));
         Ok(())
     }
 

@@ -293,6 +293,8 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Loss function")?;
     let x = Tensor::new(&[[1u32, 2, 3], [4, 5, 6]], &device)?;
     nb.show("the first 1 and 2 entries", sequence_mask(&x, &Tensor::new(&[1u32, 2], &device)?, 0.0)?)?;
+    let x = Tensor::ones((2, 3, 4), DType::F32, &device)?;
+    nb.show("the same over further axes", sequence_mask(&x, &Tensor::new(&[1u32, 2], &device)?, -1.0)?)?;
     let logits = Tensor::ones((3, 4, 10), DType::F32, &device)?;
     let labels = Tensor::ones((3, 4), DType::U32, &device)?;
     let losses = masked_cross_entropy(&logits, &labels, &Tensor::new(&[4u32, 2, 0], &device)?)?;
