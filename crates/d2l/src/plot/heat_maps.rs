@@ -100,7 +100,7 @@ impl HeatMaps {
     ///
     /// ```
     /// use candle_core::{Device, Tensor};
-    /// use d2l::plot::{Draw, HeatMaps};
+    /// use d2l::plot::{Figure, HeatMaps};
     ///
     /// let edges = Tensor::new(&[[0f32, 1.0, 0.0, -0.5]], &Device::Cpu)?;
     /// let svg = HeatMaps::new(&edges)?.diverging().to_svg()?;
@@ -337,6 +337,7 @@ impl Draw for HeatMaps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::Figure;
 
     fn maps(values: &[f32]) -> Result<HeatMaps, PlotError> {
         HeatMaps::new(&Tensor::new(values, &Device::Cpu)?.reshape((1, values.len()))?)
