@@ -1,10 +1,11 @@
 """Values and gradients of PyTorch 2.15.0's convolutional nets for `crates/cnn/tests/it/reference.rs`.
 
-The nets are the benchmark's, narrow and for small images. Weights and images are drawn by a formula that both languages
-have, so none is kept. For each net: its output `y` in evaluation, and the gradients of the sum of `y · seed`. Of each
-parameter's gradient two numbers are kept, its norm and its sum over uneven weights. Nets with batch normalization are
-differentiated in training, and evaluated after that step with the statistics that it left; the others are differentiated
-without dropout.
+The nets are the benchmark's, narrow and for small images, of which the last pools leave two pixels a side: with one, a
+mean could not be told from a maximum, nor rows from columns where the image is flattened. Weights and images are drawn
+by a formula that both languages have, so none is kept. For each net: its output `y` in evaluation, and the gradients of
+the sum of `y · seed`. Of each parameter's gradient two numbers are kept, its norm and its sum over uneven weights. Nets
+with batch normalization are differentiated in training, and evaluated after that step with the statistics that it left;
+the others are differentiated without dropout.
 """
 
 import sys
@@ -92,11 +93,11 @@ def lenet_with_norms():
 
 
 record("lenet", nets.lenet(), 28)
-record("alexnet", nets.alexnet(67, 16), 67)
-record("vgg", nets.vgg11(16, 32, 64), 32)
-record("nin", nets.nin(8), 67)
-record("googlenet", nets.googlenet(8), 32)
+record("alexnet", nets.alexnet(97, 16), 97)
+record("vgg", nets.vgg11(16, 64, 64), 64)
+record("nin", nets.nin(8), 99)
+record("googlenet", nets.googlenet(8), 64)
 record("batch_norm", lenet_with_norms(), 28)
-record("resnet", nets.resnet18(8), 32)
-record("densenet", nets.densenet(8), 32)
+record("resnet", nets.resnet18(8), 64)
+record("densenet", nets.densenet(8), 64)
 reference.write(CRATES / "cnn" / "tests" / "reference")

@@ -1,6 +1,6 @@
 //! 7.5 Batch Normalization
 //!
-//! Batch normalisation from scratch and as a layer, in LeNet at a learning rate that LeNet alone does not bear.
+//! Batch normalization from scratch and as a layer, in LeNet, which learns from the first epoch on with it.
 //!
 //! `cargo run --release -p cnn -- batch-norm`
 //! Ten epochs: training loss 0.26, training accuracy 0.90; test accuracy anywhere from 0.7 to 0.89. Two or three minutes.
@@ -49,7 +49,7 @@ fn normalize(x: &Tensor, mean: &Tensor, var: &Tensor, gamma: &Tensor, beta: &Ten
     broadcast_add(&broadcast_mul(&x_hat, gamma)?, beta)
 }
 
-/// Batch normalisation from scratch, of `(batch, features)` or `(batch, channels, h, w)`.
+/// Batch normalization from scratch, of `(batch, features)` or `(batch, channels, h, w)`.
 #[doc(alias = "BatchNorm")]
 pub struct BatchNormScratch {
     /// The scale, starting at 1, and the shift, starting at 0: learned.
@@ -107,7 +107,7 @@ impl ModuleT for BatchNormScratch {
     }
 }
 
-/// LeNet with a normalisation before each sigmoid, which `norm` makes from the number of channels, the number of axes and
+/// LeNet with a normalization before each sigmoid, which `norm` makes from the number of channels, the number of axes and
 /// a builder: `(batch, 1, 28, 28)` to `(batch, 10)`.
 pub fn lenet_with<N: ModuleT + 'static>(
     norm: impl Fn(usize, usize, &VarBuilder) -> Result<N>,
@@ -133,7 +133,7 @@ pub fn lenet_with<N: ModuleT + 'static>(
         .layer("output", |vb| Linear::new(84, 10, vb)) // (batch, 10)
 }
 
-/// The normalisation of `d2l::nn`, which needs no number of axes.
+/// The normalization of `d2l::nn`, which needs no number of axes.
 pub fn ready_made(channels: usize, _rank: usize, vb: &VarBuilder) -> Result<BatchNorm> {
     BatchNorm::new(channels, BatchNormConfig::default(), vb)
 }
@@ -240,7 +240,7 @@ mod tests {
                     continue;
                 }
                 let size = grads.get(&parameter)?.abs()?.sum_all()?.to_scalar::<f32>()?;
-                // What is normalised next loses its bias: that gradient is zero but for rounding.
+                // What is normalized next loses its bias: that gradient is zero but for rounding.
                 assert!(size.is_finite() && size > 0.0, "{name}: {size}");
             }
         }

@@ -205,6 +205,18 @@ mod tests {
     }
 
     #[test]
+    fn most_paths_to_a_unit_begin_in_the_middle() -> anyhow::Result<()> {
+        let parameters = Parameters::new(&Random::new(1), &Device::Cpu);
+        let net = stack(2, &parameters.builder())?;
+        parameters.initialize(|_, _| Ok(Some(Init::Const(1.0))))?;
+        let field = receptive_field(&net, "2", &Tensor::zeros((1, 1, 7, 7), DType::F32, &Device::Cpu)?)?;
+        let paths = (field.narrow(0, 1, 5)?.narrow(1, 1, 5)? * 9.0)?.round()?.to_vec2::<f32>()?;
+        let [edge, next, middle] = [[1.0, 2.0, 3.0, 2.0, 1.0], [2.0, 4.0, 6.0, 4.0, 2.0], [3.0, 6.0, 9.0, 6.0, 3.0]];
+        assert_eq!(paths, [edge, next, middle, next, edge]);
+        Ok(())
+    }
+
+    #[test]
     fn a_window_larger_than_the_image_is_an_error() -> Result<()> {
         let (x, kernel) =
             (Tensor::ones((2, 3), DType::F32, &Device::Cpu)?, Tensor::ones((3, 1), DType::F32, &Device::Cpu)?);

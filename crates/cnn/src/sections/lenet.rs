@@ -51,7 +51,7 @@ pub fn lenet(vb: &VarBuilder) -> Result<Sequential> {
 }
 
 /// Draws the weights of linear and convolutional layers as Glorot and Bengio (2010) do; biases and what scales a
-/// normalisation stay as they are.
+/// normalization stay as they are.
 #[doc(alias = "init_weights")]
 pub fn xavier(parameters: &Parameters) -> Result<()> {
     parameters.initialize(|_, shape| if shape.rank() > 1 { init::xavier_uniform(shape).map(Some) } else { Ok(None) })
@@ -134,4 +134,36 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let predicted: Vec<u32> = worst.iter().map(|mistake| mistake.predicted).collect();
     let grid = ImageGrid::new(9, pictures).predictions(&label_names(&truth)?, &label_names(&predicted)?);
     nb.figure("worst-mistakes", "The nine test images with the largest loss, true label above the predicted one", grid)
+}
+
+#[cfg(test)]
+mod tests {
+    use d2l::random;
+
+    use super::*;
+
+    #[test]
+    fn sigmoids_leave_little_gradient_for_the_first_layer() -> Result<()> {
+        let random = Random::new(1);
+        let parameters = Parameters::new(&random, &Device::Cpu);
+        let net = lenet(&parameters.builder())?;
+        xavier(&parameters)?;
+        let mut stream = random.stream(Purpose::Sampling, "images");
+        let x = random::uniform(&mut stream, 0.0, 1.0, (32, 1, 28, 28), &Device::Cpu)?;
+        let labels = Tensor::from_vec((0..32u32).map(|i| i % 10).collect(), 32, &Device::Cpu)?;
+        // How many times smaller the first layer's gradient is than the last one's, by root mean squares.
+        let fading = |has_sigmoids: bool| -> Result<f64> {
+            let mut layers = net.iter().filter(|(name, _)| has_sigmoids || !name.starts_with("sigmoid"));
+            let logits = layers.try_fold(x.clone(), |x, (_, layer)| layer.forward_t(&x, true))?;
+            let grads = backward(&cross_entropy(&logits, &labels, Reduction::Mean)?)?;
+            let size = |name: &str| -> Result<f64> {
+                let weight = parameters.get(name).expect("a parameter");
+                Ok(f64::from(grads.get(&weight)?.sqr()?.mean_all()?.to_scalar::<f32>()?).sqrt())
+            };
+            Ok(size("output.weight")? / size("conv1.weight")?)
+        };
+        let (with, without) = (fading(true)?, fading(false)?);
+        assert!(with > 100.0 && without < 10.0, "{with} with sigmoids, {without} without");
+        Ok(())
+    }
 }

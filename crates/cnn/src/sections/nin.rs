@@ -98,3 +98,44 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let history = settings.fit(nb, "training", &net, &parameters, &mut images, &mut test)?;
     nb.training(&history)
 }
+
+#[cfg(test)]
+mod tests {
+    use d2l::random::normal;
+
+    use super::*;
+    use crate::sections::lenet::xavier;
+
+    fn mean_square(x: &Tensor) -> Result<f32> {
+        x.sqr()?.mean_all()?.to_scalar()
+    }
+
+    #[test]
+    fn a_relu_behind_xaviers_weights_halves_the_mean_square() -> Result<()> {
+        let random = Random::new(1);
+        let draw = |shape: (usize, usize, usize, usize)| {
+            normal(&mut random.stream(Purpose::Sampling, "images"), 0.0, 1.0, shape, &Device::Cpu)
+        };
+        let parameters = Parameters::new(&random, &Device::Cpu);
+        let layer = Conv2d::without_bias(64, 64, (1, 1), Conv2dConfig::default(), &parameters.builder().pp("one"))?;
+        xavier(&parameters)?;
+        let x = relu(&draw((2, 64, 16, 16))?)?;
+        let left = mean_square(&relu(&layer.forward(&x)?)?)? / mean_square(&x)?;
+        assert!((0.35..0.65).contains(&left), "{left}");
+        // Weights with twice the variance, as He et al. draw them before ReLU, make up for it.
+        let weight = &parameters.variables()[0];
+        weight.set(&(weight.as_detached_tensor() * 2f64.sqrt())?)?;
+        let left = mean_square(&relu(&layer.forward(&x)?)?)? / mean_square(&x)?;
+        assert!((0.7..1.3).contains(&left), "{left}");
+
+        let parameters = Parameters::new(&random, &Device::Cpu);
+        let net = nin_at(4, &parameters.builder())?;
+        xavier(&parameters)?;
+        let images = draw((2, 1, 67, 67))?;
+        let logits = net.forward_t(&images, false)?; // (2, 10)
+        let apart = mean_square(&(logits.get(0)? - logits.get(1)?)?)?.sqrt();
+        let pixels_apart = mean_square(&(images.get(0)? - images.get(1)?)?)?.sqrt();
+        assert!(apart < 0.01 * pixels_apart, "two images {pixels_apart} apart have logits {apart} apart");
+        Ok(())
+    }
+}

@@ -119,4 +119,30 @@ mod tests {
         assert!(pool(&x, (0, 1), Pooling::Max).is_err());
         Ok(())
     }
+
+    #[test]
+    fn a_shift_within_the_windows_changes_nothing_and_one_beyond_moves_the_output() -> Result<()> {
+        let pooled = |column: usize| -> Result<Vec<f32>> {
+            let line = Tensor::eye(6, DType::F32, &Device::Cpu)?.narrow(0, column, 1)?; // (1, 6)
+            let image = line.broadcast_as((2, 6))?.contiguous()?.reshape((1, 1, 2, 6))?;
+            max_pool2d(&image, &Pool2dConfig::new((2, 2)))?.flatten_all()?.to_vec1()
+        };
+        assert_eq!(pooled(2)?, [0.0, 1.0, 0.0]);
+        assert_eq!(pooled(3)?, pooled(2)?);
+        assert_eq!(pooled(4)?, [0.0, 0.0, 1.0]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_gradient_of_candles_maximum_is_too_small_or_missing() -> Result<()> {
+        let x = Var::from_tensor(&Tensor::arange(0f32, 16.0, &Device::Cpu)?.reshape((1, 1, 4, 4))?)?;
+        let own = backward(&max_pool2d(&x, &Pool2dConfig::new((2, 2)))?.sum_all()?)?;
+        let largest = |grad: &Tensor| grad.max_all()?.to_scalar::<f32>();
+        assert_eq!(largest(own.get(&x)?)?, 1.0);
+        let candles = x.max_pool2d(2)?.sum_all()?.backward()?;
+        assert_eq!(largest(candles.get(&x).expect("a gradient"))?, 0.25);
+        let error = x.max_pool2d_with_stride(3, 1)?.sum_all()?.backward().map(drop).expect_err("windows that overlap");
+        assert!(error.to_string().contains("not supported"), "{error}");
+        Ok(())
+    }
 }

@@ -1,5 +1,5 @@
 //! Values and gradients of every net against PyTorch's, which `scripts/reference/convolutional_nets.py` wrote. Weights and
-//! images are drawn by a formula that both sides have.
+//! images are drawn by a formula that both sides have. The last pools leave two pixels a side, so that a mean is no maximum.
 
 use std::collections::BTreeMap;
 
@@ -101,22 +101,22 @@ fn lenet_is_pytorchs() -> anyhow::Result<()> {
 
 #[test]
 fn alexnet_is_pytorchs() -> anyhow::Result<()> {
-    check("alexnet", 67, false, |vb| alexnet_at(67, 16, vb))
+    check("alexnet", 97, false, |vb| alexnet_at(97, 16, vb))
 }
 
 #[test]
 fn vgg_is_pytorchs() -> anyhow::Result<()> {
-    check("vgg", 32, false, |vb| vgg_at(32, &narrower(VGG_11, 16), 64, vb))
+    check("vgg", 64, false, |vb| vgg_at(64, &narrower(VGG_11, 16), 64, vb))
 }
 
 #[test]
 fn nin_is_pytorchs() -> anyhow::Result<()> {
-    check("nin", 67, false, |vb| nin_at(8, vb))
+    check("nin", 99, false, |vb| nin_at(8, vb))
 }
 
 #[test]
 fn googlenet_is_pytorchs() -> anyhow::Result<()> {
-    check("googlenet", 32, false, |vb| googlenet_at(8, vb))
+    check("googlenet", 64, false, |vb| googlenet_at(8, vb))
 }
 
 #[test]
@@ -126,10 +126,10 @@ fn lenet_with_batch_normalization_is_pytorchs() -> anyhow::Result<()> {
 
 #[test]
 fn resnet_is_pytorchs() -> anyhow::Result<()> {
-    check("resnet", 32, true, |vb| eighteen_layers(8, Shortcut::Added, vb))
+    check("resnet", 64, true, |vb| eighteen_layers(8, Shortcut::Added, vb))
 }
 
 #[test]
 fn densenet_is_pytorchs() -> anyhow::Result<()> {
-    check("densenet", 32, true, |vb| four_blocks(8, Features::Appended, vb))
+    check("densenet", 64, true, |vb| four_blocks(8, Features::Appended, vb))
 }
