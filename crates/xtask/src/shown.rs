@@ -105,15 +105,15 @@ fn trainings(run: &Run) -> String {
         return String::new();
     }
     let threads = if run.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", run.threads) };
-    let mut table = format!("\n| training | epochs | time | speed on {threads} |\n| --- | ---: | ---: | --- |\n");
-    for (name, training) in &run.trainings {
+    let rows = run.trainings.iter().map(|(name, training)| {
         let speed = match training.per_second {
             0.0 => "–".to_owned(),
             speed => format!("{speed:.0} {} a second", training.unit),
         };
-        table += &format!("| `{name}` | {} | {} | {speed} |\n", training.epochs, seconds(training.seconds));
-    }
-    table
+        format!("| `{name}` | {} | {} | {speed} |\n", training.epochs, seconds(training.seconds))
+    });
+    let head = format!("\n| training | epochs | time | speed on {threads} |\n| --- | ---: | ---: | --- |\n");
+    std::iter::once(head).chain(rows).collect()
 }
 
 /// The settings of a run, each that is not the book's with the book's beside it.
