@@ -3,8 +3,8 @@
 //! ResNet-18, whose blocks learn what to add to their input, beside the same net without the additions.
 //!
 //! `cargo run --release -p cnn -- resnet` trains narrow ones on a part of the images, in some four minutes, to training
-//! losses of 0.23 and, without the additions, 0.29, and test accuracies of 0.87; `--scale book` has the book's settings: training loss 0.01, training accuracy
-//! 0.997, test accuracy 0.85 to 0.92.
+//! losses of 0.23 and, without the additions, 0.29, and test accuracies of 0.87; `--scale book` has the book's settings:
+//! training loss 0.01, training accuracy 0.997, test accuracy 0.85 to 0.92.
 
 use d2l::nn::{BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d};
 use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, add, relu};

@@ -3,8 +3,8 @@
 //! Blocks of 3×3 convolutions, each block halving the image; VGG-11 is five of them.
 //!
 //! `cargo run --release -p cnn -- vgg` trains a narrow one on a part of the images, in some three minutes, to a training
-//! loss of 0.30 and accuracies of 0.88; `--scale book` has the book's settings: training loss 0.17 to 0.18, training accuracy 0.93,
-//! test accuracy 0.92.
+//! loss of 0.30 and accuracies of 0.88; `--scale book` has the book's settings: training loss 0.17 to 0.18, training
+//! accuracy 0.93, test accuracy 0.92.
 
 use candle_core::bail;
 use d2l::nn::{Conv2d, Dropout, Flatten, Linear, MaxPool2d};

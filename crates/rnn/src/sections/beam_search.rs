@@ -78,8 +78,6 @@ pub struct Found {
     pub calls: usize,
     /// Whether no sequence can have a higher score.
     pub proven: bool,
-    /// What a beam kept at each step, with probabilities.
-    pub kept: Vec<Vec<(String, f64)>>,
 }
 
 impl<D: Decoder> Search<'_, D> {
@@ -103,8 +101,8 @@ impl<D: Decoder> Search<'_, D> {
 
     fn found(&self, best: &Hypothesis<D::State>, calls: usize, proven: bool) -> anyhow::Result<Found> {
         let ids: Vec<u32> = best.ids.iter().copied().filter(|&id| id != self.vocab.id(EOS)).collect();
-        let (text, score) = (self.vocab.tokens(&ids)?.join(" "), self.score(best.log_prob, best.ids.len()));
-        Ok(Found { text, score, calls, proven, kept: Vec::new() })
+        let score = self.score(best.log_prob, best.ids.len());
+        Ok(Found { text: self.vocab.tokens(&ids)?.join(" "), score, calls, proven })
     }
 
     /// Takes the most likely token each time.
@@ -114,9 +112,19 @@ impl<D: Decoder> Search<'_, D> {
 
     /// Keeps the `width` most likely sequences at each step; those that end are set aside. The best by score wins.
     pub fn beam(&self, start: D::State, width: usize) -> anyhow::Result<Found> {
+        self.beam_watched(start, width, |_, _| ())
+    }
+
+    /// [`Search::beam`], which shows each sequence that it keeps, its ids and the logarithm of its probability.
+    pub fn beam_watched(
+        &self,
+        start: D::State,
+        width: usize,
+        mut watch: impl FnMut(&[u32], f64),
+    ) -> anyhow::Result<Found> {
         ensure!(width > 0 && self.max_len > 0, "a beam needs at least one sequence and one step");
         let mut alive = vec![Hypothesis { ids: Vec::new(), log_prob: 0.0, state: start }];
-        let (mut ended, mut calls, mut kept) = (Vec::new(), 0, Vec::new());
+        let (mut ended, mut calls) = (Vec::new(), 0);
         while !alive.is_empty() {
             let mut candidates = Vec::new();
             for sequence in &alive {
@@ -129,10 +137,7 @@ impl<D: Decoder> Search<'_, D> {
             }
             candidates.sort_by(|a, b| b.log_prob.total_cmp(&a.log_prob));
             candidates.truncate(width);
-            let named = |sequence: &Hypothesis<D::State>| -> anyhow::Result<_> {
-                Ok((self.vocab.tokens(&sequence.ids)?.join(" "), sequence.log_prob.exp()))
-            };
-            kept.push(candidates.iter().map(named).collect::<anyhow::Result<Vec<_>>>()?);
+            candidates.iter().for_each(|sequence| watch(&sequence.ids, sequence.log_prob));
             let done;
             (done, alive) = candidates.into_iter().partition(|sequence| self.ends(sequence));
             ended.extend::<Vec<_>>(done);
@@ -140,7 +145,7 @@ impl<D: Decoder> Search<'_, D> {
         let score = |sequence: &Hypothesis<D::State>| self.score(sequence.log_prob, sequence.ids.len());
         let best = ended.iter().max_by(|a, b| score(a).total_cmp(&score(b)));
         let Some(best) = best else { anyhow::bail!("the beam ended without a sequence") };
-        Ok(Found { kept, ..self.found(best, calls, false)? })
+        self.found(best, calls, false)
     }
 
     /// Finds the best of all sequences without writing each down: a longer sequence is never more likely than its
@@ -239,10 +244,10 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let vocab = Vocab::new(["A", "B", "C", "D", "E"], 1, &[BOS, EOS]);
     let toy = ToyDecoder::new(&vocab, &FIVE_TOKENS)?;
     let search = Search { decoder: &toy, vocab: &vocab, max_len: 3, alpha: config.alpha, device: &device };
-    let beam = search.beam(Vec::new(), 2)?;
-    for (step, kept) in (1..).zip(&beam.kept) {
-        let kept: Vec<String> = kept.iter().map(|(text, probability)| format!("{text} ({probability:.2})")).collect();
-        nb.say(format!("step {step}: {}", kept.join(", ")))?;
+    let mut kept = Vec::new();
+    let beam = search.beam_watched(Vec::new(), 2, |ids, log_prob| kept.push((ids.to_vec(), log_prob.exp())))?;
+    for (ids, probability) in kept {
+        nb.say(format!("step {}: {}, probability {probability:.2}", ids.len(), vocab.tokens(&ids)?.join(" ")))?;
     }
     nb.say(format!("the best by score: {}, {:.4}, after {} calls of the decoder", beam.text, beam.score, beam.calls))?;
 
@@ -389,10 +394,10 @@ mod tests {
         let vocab = Vocab::new(["A", "B", "C", "D", "E"], 1, &[BOS, EOS]);
         let toy = ToyDecoder::new(&vocab, &FIVE_TOKENS)?;
         let search = Search { decoder: &toy, vocab: &vocab, max_len: 3, alpha: 0.75, device: &Device::Cpu };
-        let found = search.beam(Vec::new(), 2)?;
-        let kept: Vec<Vec<&str>> =
-            found.kept.iter().map(|step| step.iter().map(|(text, _)| text.as_str()).collect()).collect();
-        assert_eq!(kept, [["A", "C"], ["A B", "C E"], ["C E D", "A B D"]]);
+        let mut kept = Vec::new();
+        let found = search.beam_watched(Vec::new(), 2, |ids, _| kept.push(ids.to_vec()))?;
+        let kept = kept.iter().map(|ids| Ok(vocab.tokens(ids)?.concat())).collect::<anyhow::Result<Vec<_>>>()?;
+        assert_eq!(kept, ["A", "C", "AB", "CE", "CED", "ABD"]);
         assert_eq!((found.text.as_str(), found.calls), ("C E D", 5));
         Ok(())
     }
