@@ -13,15 +13,16 @@ for name, tensor in (("x", x), ("w", w0), ("b", b0)):
     reference.keep(f"start.{name}", tensor)
 
 
-def run(name, optimizer, steps=5):
+def run(name, optimizer, steps=5, keep_from=0):
     w, b = (start.detach().clone().requires_grad_() for start in (w0, b0))
     optimizer = optimizer([w, b])
     kept = []
-    for _ in range(steps):
+    for step in range(steps):
         optimizer.zero_grad()
         (0.5 * (x.detach() @ w + b).square().sum()).backward()
         optimizer.step()
-        kept.append((w.detach().clone(), b.detach().clone()))
+        if step >= keep_from:
+            kept.append((w.detach().clone(), b.detach().clone()))
     reference.keep(f"{name}.w", torch.stack([w for w, _ in kept]))
     reference.keep(f"{name}.b", torch.stack([b for _, b in kept]))
 
@@ -40,6 +41,19 @@ run("adagrad", lambda p: torch.optim.Adagrad(p))
 run("adagrad_options", lambda p: torch.optim.Adagrad(p, lr=0.1, weight_decay=0.1, eps=1e-6))
 run("adadelta", lambda p: torch.optim.Adadelta(p))
 run("adadelta_options", lambda p: torch.optim.Adadelta(p, lr=0.5, rho=0.8, eps=1e-4, weight_decay=0.1))
+run("amsgrad", lambda p: torch.optim.Adam(p, amsgrad=True))
+run("amsgrad_options", lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.8, 0.95), weight_decay=0.1, amsgrad=True))
+
+# The parameters after 100 steps.
+hundred = {"steps": 100, "keep_from": 99}
+run("sgd_100", lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=0.1), **hundred)
+run("nesterov_100", lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True), **hundred)
+run("adam_100", lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.1), **hundred)
+run("amsgrad_100", lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.1, amsgrad=True), **hundred)
+run("adamw_100", lambda p: torch.optim.AdamW(p, lr=0.01), **hundred)
+run("rmsprop_100", lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.9, momentum=0.5, weight_decay=0.1), **hundred)
+run("adagrad_100", lambda p: torch.optim.Adagrad(p, lr=0.1, weight_decay=0.1), **hundred)
+run("adadelta_100", lambda p: torch.optim.Adadelta(p, rho=0.9, weight_decay=0.1), **hundred)
 
 
 def groups(p):
@@ -75,6 +89,7 @@ def schedule(name, scheduler, epochs=24, lr=0.3):
 lr = torch.optim.lr_scheduler
 schedule("step", lambda o: lr.StepLR(o, 5, 0.3))
 schedule("multi_step", lambda o: lr.MultiStepLR(o, [4, 9, 17], 0.5))
+schedule("factor", lambda o: lr.ExponentialLR(o, 0.8))
 schedule("cosine", lambda o: lr.CosineAnnealingLR(o, 20, eta_min=0.01), epochs=21)
 warm_up = lambda o: lr.LinearLR(o, start_factor=1 / 3, total_iters=5)
 cosine = lambda o: lr.CosineAnnealingLR(o, 15, eta_min=0.01)

@@ -14,7 +14,7 @@ pub use crate::data::{Batches, Dataset, Loader};
 pub use crate::defaults;
 pub use crate::nn::{Module, ModuleT, Parameters, Sequential, VarBuilder};
 #[cfg(feature = "notebook")]
-pub use crate::notebook::{Hyperparameters, Notebook, Scale, Table, count, non_negative, positive, probability};
+pub use crate::notebook::{Hyperparameters, Notebook, Scale, Table, count, non_negative, positive, probability, share};
 pub use crate::ops::{Reduction, backward, cross_entropy};
 pub use crate::optim::{Optimizer, Sgd};
 #[cfg(feature = "plot")]

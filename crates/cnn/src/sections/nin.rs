@@ -22,7 +22,7 @@ pub struct Config {
 
 defaults! { Config, on a CPU Laptop:
     Book { batch_size: 128, lr: 0.1, num_epochs: 10, side: 224, examples: 60000, narrowing: 1 }
-    Laptop { batch_size: 16, lr: 0.05, num_epochs: 10, side: 96, examples: 6000, narrowing: 2 }
+    Laptop { batch_size: 16, lr: 0.1, num_epochs: 9, side: 96, examples: 24000, narrowing: 3 }
     Smoke { batch_size: 16, lr: 0.05, num_epochs: 2, side: 67, examples: 320, narrowing: 8 }
 }
 

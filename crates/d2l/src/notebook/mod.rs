@@ -40,7 +40,7 @@ pub use chapter::{Chapter, Section};
 pub use d2l_record::{CellRecord, DataOrigin, FigureRecord, Metric, RunRecord, Scale, TrainingRecord};
 pub use driver::{Invocation, exit_code, threads};
 pub use hyperparameters::Hyperparameters;
-pub use options::{DeviceChoice, Options, at_least, count, finite, non_negative, positive, probability, within};
+pub use options::{DeviceChoice, Options, at_least, count, finite, non_negative, positive, probability, share, within};
 pub use progress::{TrainingProgress, downloads};
 pub use table::Table;
 

@@ -126,6 +126,16 @@ pub fn probability(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("must be from 0 to 1".to_string()) }
 }
 
+/// Parses a number from 0 up to but not including 1: for momentum and other shares that are kept, as
+/// `#[arg(value_parser = share)]`.
+///
+/// # Errors
+/// Where the text is no number, or one outside of that range.
+pub fn share(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    if (0.0..1.0).contains(&number) { Ok(number) } else { Err("must be from 0 to below 1".to_string()) }
+}
+
 /// A device as named on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceChoice {

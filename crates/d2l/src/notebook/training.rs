@@ -94,30 +94,61 @@ impl Notebook {
         Ok(())
     }
 
-    /// Draws a net's predictions for the first `count` images of a set as the figure `name`: the true label above the
-    /// predicted one, in red where they differ.
+    /// Draws a net's predictions as the figure `name`: above, the first `count` images of a set; below, the first that
+    /// the net gets wrong, as many at most. Each has its true label over the predicted one, in red where they differ.
     ///
     /// # Errors
     /// What the net gives; where the figure cannot be written.
     #[doc(alias = "predict_ch3")]
     pub fn predictions(&mut self, name: &str, net: &impl ModuleT, images: &ImageLoader, count: usize) -> Result<()> {
-        let indices: Vec<usize> = (0..count.min(images.examples())).collect();
-        let (x, y) = images.dataset().batch(&indices, self.device())?;
-        let predicted = net.forward_t(&x, false)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
-        let labels = y.to_vec1::<u32>()?;
-        let pictures = indices.iter().map(|&i| Ok(Image::from_tensor(&x.get(i)?)?)).collect::<Result<Vec<_>>>()?;
-        let right = labels.iter().zip(&predicted).filter(|(label, predicted)| label == predicted).count();
-        let grid = ImageGrid::new(9, pictures).predictions(&label_names(&labels)?, &label_names(&predicted)?);
-        self.say(format!("{right} of {} predictions are right; true label above, predicted below", indices.len()))?;
-        self.figure(name, "Test images with their true labels above the predicted ones", grid)
+        const AT_A_TIME: usize = 128;
+        let (mut first, mut mistakes): (Vec<Predicted>, Vec<Predicted>) = (Vec::new(), Vec::new());
+        let mut seen = 0;
+        while seen < images.examples() && mistakes.len() < count {
+            let indices: Vec<usize> = (seen..(seen + AT_A_TIME).min(images.examples())).collect();
+            let (x, y) = images.dataset().batch(&indices, self.device())?;
+            let predicted = net.forward_t(&x, false)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
+            for (row, (label, predicted)) in y.to_vec1::<u32>()?.into_iter().zip(predicted).enumerate() {
+                let shown = || Ok::<_, anyhow::Error>((Image::from_tensor(&x.get(row)?)?, label, predicted));
+                if first.len() < count {
+                    first.push(shown()?);
+                }
+                if label != predicted && mistakes.len() < count {
+                    mistakes.push(shown()?);
+                    seen = indices[row] + 1;
+                }
+            }
+            if mistakes.len() < count {
+                seen = indices.len() + indices[0];
+            }
+        }
+        let right = first.iter().filter(|(_, label, predicted)| label == predicted).count();
+        let (of, wrong) = (first.len(), mistakes.len());
+        self.say(format!("{right} of the first {of} predictions are right; of the first {seen}, {wrong} are wrong"))?;
+        first.extend(mistakes);
+        let (labels, predicted): (Vec<u32>, Vec<u32>) =
+            first.iter().map(|&(_, label, predicted)| (label, predicted)).unzip();
+        let grid = ImageGrid::new(count, first.into_iter().map(|(image, ..)| image))
+            .predictions(&label_names(&labels)?, &label_names(&predicted)?);
+        let alt = format!(
+            "The first {of} test images and, below, the first that are classified wrong: labels above predictions"
+        );
+        self.figure(name, &alt, grid)
     }
 }
 
-/// The book's range of a training's curves, wider where one leaves it, with a margin there.
+/// An image, its label and what a net took it for.
+type Predicted = (Image, u32, u32);
+
+/// The book's range of a training's curves; where one leaves it, wider with a margin, and up to a round tenth, so that
+/// trainings that go alike have axes that can be compared.
 fn height(values: impl Iterator<Item = f64>) -> Range<f64> {
     let (low, high) = values.fold((0.3f64, 0.9f64), |(low, high), y| (low.min(y), high.max(y)));
     let margin = 0.03 * (high - low);
-    (if low < 0.3 { low - margin } else { low })..(if high > 0.9 { high + margin } else { high })
+    let down = ((low - margin) * 10.0).floor() / 10.0;
+    // What cannot be negative has an axis from just below zero.
+    let down = if low >= 0.0 { down.max(-margin) } else { down };
+    (if low < 0.3 { down } else { low })..(if high > 0.9 { ((high + margin) * 10.0).ceil() / 10.0 } else { high })
 }
 
 /// The columns that come first in a table, and the curves, where there are such.

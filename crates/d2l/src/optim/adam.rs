@@ -1,4 +1,4 @@
-//! Adam and `AdamW` (section 11.10; Loshchilov and Hutter, 2017).
+//! Adam, `AdamW` (Loshchilov and Hutter, 2017) and AMSGrad (section 11.10).
 //!
 //! `g ← g + λ w` (Adam) or `w ← (1 − η λ) w` (`AdamW`); `m ← β₁ m + (1 − β₁) g`; `v ← β₂ v + (1 − β₂) g²`;
 //! `w ← w − η m̂ / (√v̂ + ε)` with `m̂ = m / (1 − β₁ᵗ)` and `v̂ = v / (1 − β₂ᵗ)` at a parameter's step `t`.
@@ -93,5 +93,71 @@ impl<const DECOUPLED: bool> Rule<2> for AdamRule<DECOUPLED> {
         let v = average(v, &g.sqr()?, self.betas.1)?;
         let direction = (&m / ((v.sqrt()? * scale)? + self.eps)?)?;
         Ok((((w * shrink)? - (direction * rate)?)?, [m, v]))
+    }
+}
+
+/// AMSGrad (Reddi, Kale and Kumar, 2018): Adam whose denominator never shrinks, since it takes the largest `v` so far.
+pub type AmsGrad = Descent<AmsGradRule, 3>;
+
+/// The settings of [`AmsGrad`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AmsGradRule(AdamRule<false>);
+
+impl AmsGrad {
+    /// AMSGrad without weight decay; the usual learning rate is 0.001.
+    pub fn new(parameters: impl Into<ParameterGroups>, learning_rate: f64) -> Self {
+        Self::from_rule(&parameters.into(), learning_rate, 0.0, AmsGradRule::default())
+    }
+
+    /// The shares of the running means that are kept at a step, in `[0, 1)`; (0.9, 0.999) by default.
+    pub fn betas(mut self, first: f64, second: f64) -> Self {
+        self.rule.0.betas = (first, second);
+        self
+    }
+
+    /// What is added to the denominator; 1e-8 by default.
+    pub fn eps(mut self, eps: f64) -> Self {
+        self.rule.0.eps = eps;
+        self
+    }
+}
+
+impl Rule<3> for AmsGradRule {
+    const NAME: &'static str = "AMSGrad";
+
+    fn fault(&self) -> Option<String> {
+        self.0.fault()
+    }
+
+    #[inline(always)]
+    fn update<T: Float>(&self, step: Step, w: &mut [T], g: &[T], [m, v, largest]: [&mut [T]; 3]) {
+        let (_, decay, rate, scale) = self.0.factors(step);
+        let (decay, rate, scale) = (T::of(decay), T::of(rate), T::of(scale));
+        let (eps, beta1, beta2) = (T::of(self.0.eps), T::of(self.0.betas.0), T::of(self.0.betas.1));
+        let (new1, new2) = (T::of(1.0 - self.0.betas.0), T::of(1.0 - self.0.betas.1));
+        let state = m.iter_mut().zip(v.iter_mut()).zip(largest.iter_mut());
+        for ((w, &g), ((m, v), largest)) in w.iter_mut().zip(g).zip(state) {
+            let g = g + decay * *w;
+            *m = beta1 * *m + new1 * g;
+            *v = beta2 * *v + new2 * g * g;
+            *largest = if *v > *largest { *v } else { *largest };
+            *w = *w - rate * *m / (largest.sqrt() * scale + eps);
+        }
+    }
+
+    fn compose(
+        &self,
+        step: Step,
+        w: &Tensor,
+        g: &Tensor,
+        [m, v, largest]: &[Tensor; 3],
+    ) -> Result<(Tensor, [Tensor; 3])> {
+        let (_, decay, rate, scale) = self.0.factors(step);
+        let g = (g + (w * decay)?)?;
+        let m = average(m, &g, self.0.betas.0)?;
+        let v = average(v, &g.sqr()?, self.0.betas.1)?;
+        let largest = largest.maximum(&v)?;
+        let direction = (&m / ((largest.sqrt()? * scale)? + self.0.eps)?)?;
+        Ok(((w - (direction * rate)?)?, [m, v, largest]))
     }
 }

@@ -151,6 +151,9 @@ pub(crate) trait State {
     /// The learning rate of the next step.
     fn learning_rate(&self) -> f64;
 
+    /// Sets the learning rate from the next step on.
+    fn set_learning_rate(&self, learning_rate: f64);
+
     /// The state of each parameter; the tensors change in place at the next step.
     fn state(&self) -> Vec<ParameterState>;
 
@@ -170,6 +173,10 @@ impl<const N: usize> State for Mutex<Progress<N>> {
 
     fn learning_rate(&self) -> f64 {
         locked(self).learning_rate
+    }
+
+    fn set_learning_rate(&self, learning_rate: f64) {
+        locked(self).learning_rate = learning_rate;
     }
 
     fn state(&self) -> Vec<ParameterState> {

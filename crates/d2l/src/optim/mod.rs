@@ -32,7 +32,7 @@ mod sgd;
 
 pub use adadelta::{Adadelta, AdadeltaRule};
 pub use adagrad::{Adagrad, AdagradRule};
-pub use adam::{Adam, AdamRule, AdamW};
+pub use adam::{Adam, AdamRule, AdamW, AmsGrad, AmsGradRule};
 pub use clip::clip_gradients;
 pub use descent::{Descent, ParameterGroup, ParameterGroups};
 pub use rms_prop::{RmsProp, RmsPropRule};

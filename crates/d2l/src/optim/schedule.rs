@@ -9,20 +9,40 @@
 use std::f64::consts::PI;
 
 /// `initial`, multiplied by `factor` once for every `size` epochs that have passed; a `size` of 0 counts as 1.
-#[doc(alias = "FactorScheduler")]
 #[doc(alias = "StepLR")]
 pub fn step(initial: f64, epoch: usize, size: usize, factor: f64) -> f64 {
     initial * factor.powi((epoch / size.max(1)) as i32)
 }
 
-/// `initial`, multiplied by `factor` once for each of the `milestones` that the epoch has reached.
+/// `initial`, multiplied by `factor` once for each of the `milestones` that the epoch has reached; after the last of them
+/// it holds its value.
 #[doc(alias = "MultiFactorScheduler")]
 #[doc(alias = "MultiStepLR")]
 pub fn multi_step(initial: f64, epoch: usize, milestones: &[usize], factor: f64) -> f64 {
     initial * factor.powi(milestones.iter().filter(|&&milestone| milestone <= epoch).count() as i32)
 }
 
-/// A half cosine from `initial` down to `last`, after a linear warm-up; the defaults are the book's.
+/// `initial` times `factor` to the power of the step, and no less than `least`, which it holds from then on.
+#[doc(alias = "FactorScheduler")]
+#[doc(alias = "ExponentialLR")]
+pub fn factor(initial: f64, step: usize, factor: f64, least: f64) -> f64 {
+    (initial * factor.powf(step as f64)).max(least)
+}
+
+/// `initial` over the square root of the number of epochs or steps begun: it falls for ever.
+#[doc(alias = "SquareRootScheduler")]
+pub fn square_root(initial: f64, epoch: usize) -> f64 {
+    initial / ((epoch + 1) as f64).sqrt()
+}
+
+/// `initial · (β t + 1)^-α` at epoch or step `t` (section 11.4): with `α` of ½ it falls for ever and slowly enough for
+/// convex objectives.
+pub fn polynomial(initial: f64, step: usize, beta: f64, alpha: f64) -> f64 {
+    initial * (beta * step as f64 + 1.0).powf(-alpha)
+}
+
+/// A half cosine from `initial` down to `last`, after a linear warm-up; after its steps it holds `last`. The defaults are
+/// the book's.
 #[doc(alias = "CosineScheduler")]
 #[derive(Debug, Clone, Copy)]
 pub struct Cosine {
@@ -73,6 +93,15 @@ mod tests {
         for (epoch, expected) in [(14, 0.5), (15, 0.25), (29, 0.25), (30, 0.125)] {
             assert_close(multi_step(0.5, epoch, &[15, 30], 0.5), expected);
         }
+    }
+
+    #[test]
+    fn roots_and_powers_fall_as_they_should() {
+        assert_close(square_root(0.1, 0), 0.1);
+        assert_close(square_root(0.1, 3), 0.05);
+        assert_close(factor(2.0, 3, 0.5, 1e-2), 0.25);
+        assert_close(factor(2.0, 1000, 0.9, 1e-2), 1e-2);
+        assert_close(polynomial(0.1, 30, 0.1, 0.5), 0.05);
     }
 
     #[test]

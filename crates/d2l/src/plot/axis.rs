@@ -111,7 +111,7 @@ impl Axis {
     }
 }
 
-fn linear_ticks(low: f64, high: f64, intervals: usize, whole: bool) -> (Vec<(f64, String)>, Option<i32>) {
+pub(super) fn linear_ticks(low: f64, high: f64, intervals: usize, whole: bool) -> (Vec<(f64, String)>, Option<i32>) {
     let least = (high - low) / intervals as f64;
     let magnitude = 10_f64.powf(least.log10().floor());
     let factors: &[f64] = if whole { &[1.0, 2.0, 5.0, 10.0] } else { &[1.0, 2.0, 2.5, 5.0, 10.0] };

@@ -6,6 +6,7 @@ use num_traits::AsPrimitive;
 use plotters::style::RGBColor;
 
 use super::axis::{self, Axis, AxisOptions};
+use super::contour;
 use super::figure::Draw;
 use super::legend::{self, Key};
 use super::scene::{Align, GRID, INK, Label, Point, Rect, Scene, Stroke, WHITE};
@@ -40,6 +41,10 @@ const BARS: [RGBColor; 4] =
 #[derive(Debug, Clone)]
 pub(super) enum Mark {
     Line(Stroke),
+    /// A line with a dot at each of its points.
+    Trace(Stroke),
+    /// A piece of a contour: no line of its own to the order of styles.
+    Contour(Stroke),
     Dots {
         radius: f64,
         color: RGBColor,
@@ -50,6 +55,20 @@ pub(super) enum Mark {
         of: usize,
         color: RGBColor,
     },
+}
+
+/// The book's colour of a trace.
+const TRACE: Stroke = Stroke::solid(RGBColor(0xff, 0x7f, 0x0e), 1.5);
+const TRACE_DOT: f64 = 2.8;
+const CONTOUR: Stroke = Stroke::solid(RGBColor(0x1f, 0x77, 0xb4), 1.1);
+const ANNOTATION_SIZE: f64 = 12.0;
+
+/// A text with an arrow from it to a point, both in the chart's own coordinates.
+#[derive(Debug, Clone)]
+struct Annotation {
+    text: String,
+    at: Point,
+    text_at: Point,
 }
 
 #[derive(Debug, Clone)]
@@ -90,6 +109,7 @@ pub struct Chart {
     pub(super) series: Vec<Series>,
     horizontals: Vec<f64>,
     verticals: Vec<f64>,
+    annotations: Vec<Annotation>,
 }
 
 impl Default for Chart {
@@ -114,6 +134,7 @@ impl Chart {
             series: Vec::new(),
             horizontals: Vec::new(),
             verticals: Vec::new(),
+            annotations: Vec::new(),
         }
     }
 
@@ -213,6 +234,40 @@ impl Chart {
         let lines = self.series.iter().filter(|series| matches!(series.mark, Mark::Line(_))).count();
         self.series.push(Series { label, xs, ys, mark: Mark::Line(STROKES[lines % STROKES.len()]) });
         self.color_dots();
+        self
+    }
+
+    /// Adds the points of a search `(xs[i], ys[i])`, joined by a line in their order; an empty label keeps them out of
+    /// the legend.
+    #[doc(alias = "show_trace")]
+    #[doc(alias = "show_trace_2d")]
+    pub fn trace<X, Y>(mut self, label: impl Into<String>, xs: &[X], ys: &[Y]) -> Self
+    where
+        X: AsPrimitive<f64>,
+        Y: AsPrimitive<f64>,
+    {
+        let label = Some(label.into()).filter(|label| !label.is_empty());
+        self.series.push(Series { label, xs: floats(xs), ys: floats(ys), mark: Mark::Trace(TRACE) });
+        self
+    }
+
+    /// Adds the contours of `f` at some eight round values, from its values on the grid of `xs` and `ys`, both rising.
+    #[doc(alias = "contour")]
+    pub fn contours<X, Y>(mut self, xs: &[X], ys: &[Y], f: impl Fn(f64, f64) -> f64) -> Self
+    where
+        X: AsPrimitive<f64>,
+        Y: AsPrimitive<f64>,
+    {
+        for line in contour::lines(&floats(xs), &floats(ys), f) {
+            let (xs, ys) = line.into_iter().unzip();
+            self.series.push(Series { label: None, xs, ys, mark: Mark::Contour(CONTOUR) });
+        }
+        self
+    }
+
+    /// Adds a text, its middle at `text_at`, and an arrow from it to the point `at`, both in the chart's coordinates.
+    pub fn annotate(mut self, text: impl Into<String>, at: (f64, f64), text_at: (f64, f64)) -> Self {
+        self.annotations.push(Annotation { text: text.into(), at, text_at });
         self
     }
 
@@ -380,7 +435,7 @@ impl Chart {
         let mut ink = Vec::new();
         for series in &self.series {
             match series.mark {
-                Mark::Line(stroke) => {
+                Mark::Line(stroke) | Mark::Contour(stroke) => {
                     for run in self.runs(series) {
                         let points: Vec<Point> = run.iter().map(|&point| layout.at(point)).collect();
                         if let [point] = points[..] {
@@ -393,6 +448,19 @@ impl Chart {
                         for piece in clip(&thin(&points), frame) {
                             legend::trace(&piece, &mut ink);
                             scene.path(&piece, stroke);
+                        }
+                    }
+                }
+                Mark::Trace(stroke) => {
+                    for run in self.runs(series) {
+                        let points: Vec<Point> = run.iter().map(|&point| layout.at(point)).collect();
+                        for piece in clip(&points, frame) {
+                            legend::trace(&piece, &mut ink);
+                            scene.path(&piece, stroke);
+                        }
+                        for &point in points.iter().filter(|&&point| frame.contains(point)) {
+                            scene.dot(point, TRACE_DOT, stroke.color);
+                            ink.push(point);
                         }
                     }
                 }
@@ -431,6 +499,27 @@ impl Chart {
             .filter(|run| !run.is_empty())
             .map(<[Point]>::to_vec)
             .collect()
+    }
+
+    /// Draws the annotations over all series; they count as ink, which the legend keeps off.
+    fn draw_annotations(&self, scene: &mut Scene, layout: &Layout, ink: &mut Vec<Point>) {
+        for Annotation { text, at, text_at } in &self.annotations {
+            let (at, middle) = (layout.at(*at), layout.at(*text_at));
+            let half = (font::width(text, ANNOTATION_SIZE, false) / 2.0 + 3.0, ANNOTATION_SIZE * 0.75);
+            let area = Rect {
+                left: middle.0 - half.0,
+                top: middle.1 - half.1,
+                right: middle.0 + half.0,
+                bottom: middle.1 + half.1,
+            };
+            // The arrow begins where the straight line from the text's middle leaves its box.
+            let from = area.clip(middle, at).map_or(middle, |(_, end)| end);
+            scene.arrow(from, at, INK, 1.0);
+            let baseline = middle.1 + Label::half_capital(ANNOTATION_SIZE);
+            scene.text(Label::new(text, (middle.0, baseline), ANNOTATION_SIZE, Align::Middle));
+            legend::cover(&area, ink);
+            legend::trace(&[from, at], ink);
+        }
     }
 
     fn draw_references(&self, scene: &mut Scene, layout: &Layout) {
@@ -481,7 +570,8 @@ impl Chart {
         scene.fill(layout.frame, WHITE, 1.0);
         self.draw_axes(&mut scene, layout);
         self.draw_references(&mut scene, layout);
-        let ink = self.draw_series(&mut scene, layout);
+        let mut ink = self.draw_series(&mut scene, layout);
+        self.draw_annotations(&mut scene, layout, &mut ink);
         scene.outline(layout.frame, INK, 0.9);
         (scene, ink)
     }

@@ -69,7 +69,8 @@ mod sealed {
 pub(super) use sealed::Draw;
 
 /// What can be saved as a picture: [`Chart`](super::Chart), [`Panels`](super::Panels),
-/// [`ImageGrid`](super::ImageGrid) and [`HeatMaps`](super::HeatMaps).
+/// [`Surface`](super::Surface), [`Graph`](super::Graph), [`ImageGrid`](super::ImageGrid) and
+/// [`HeatMaps`](super::HeatMaps).
 ///
 /// A file is written beside its final place and renamed, so that a reader never sees half a figure.
 pub trait Figure: Draw {

@@ -92,7 +92,11 @@ pub(super) fn draw_above(scene: &mut Scene, keys: &[Key], frame: &Rect, top: f64
 fn draw_entry(scene: &mut Scene, key: &Key, (left, middle): Point) {
     let right = left + SAMPLE;
     match key.mark {
-        Mark::Line(stroke) => scene.path(&[(left, middle), (right, middle)], stroke),
+        Mark::Line(stroke) | Mark::Contour(stroke) => scene.path(&[(left, middle), (right, middle)], stroke),
+        Mark::Trace(stroke) => {
+            scene.path(&[(left, middle), (right, middle)], stroke);
+            scene.dot((f64::midpoint(left, right), middle), 2.8, stroke.color);
+        }
         Mark::Dots { radius, color } => {
             scene.dot((f64::midpoint(left, right), middle), radius.clamp(2.0, ROW / 2.5), color);
         }

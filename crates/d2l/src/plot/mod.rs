@@ -1,4 +1,4 @@
-//! Figures as SVG and PNG: lines, points, bars, images and heat maps in the manner of the book's.
+//! Figures as SVG and PNG: lines, points, bars, contours, surfaces, graphs, images and heat maps in the manner of the book's.
 //!
 //! A figure is built by chained calls and saved through the trait [`Figure`]. It draws with the embedded `DejaVu Sans`,
 //! so no system library is needed.
@@ -16,8 +16,10 @@
 
 mod axis;
 mod chart;
+mod contour;
 mod figure;
 mod font;
+mod graph;
 mod heat_maps;
 mod image;
 mod image_grid;
@@ -25,16 +27,19 @@ mod legend;
 mod panels;
 mod render;
 mod scene;
+mod surface;
 mod terminal;
 
 use num_traits::AsPrimitive;
 
 pub use chart::Chart;
 pub use figure::{Figure, Noted, PlotError};
+pub use graph::Graph;
 pub use heat_maps::HeatMaps;
 pub use image::Image;
 pub use image_grid::ImageGrid;
 pub use panels::Panels;
+pub use surface::Surface;
 pub use terminal::terminal;
 
 /// A chart of labelled lines over the same `xs`, as section 2.4 draws a function and its tangent.

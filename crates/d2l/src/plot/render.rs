@@ -104,6 +104,10 @@ fn paint<B: Surface>(scene: &Scene, units: f64, surface: &mut B) -> Drawn {
                 let style = ShapeStyle::from(color.mix(*opacity)).filled();
                 surface.area(place((area.left, area.top)), place((area.right, area.bottom)), style)?;
             }
+            Shape::Polygon { points, color, opacity } => {
+                let points: Vec<_> = points.iter().copied().map(place).collect();
+                surface.fill_polygon(points, &color.mix(*opacity)).map_err(draw_error)?;
+            }
             Shape::Dot { center, radius, color } => {
                 let radius = to_units(*radius).max(1) as u32;
                 surface.draw_circle(place(*center), radius, &solid(*color), true).map_err(draw_error)?;

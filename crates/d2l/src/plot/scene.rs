@@ -128,6 +128,7 @@ fn printable(text: &str) -> String {
 pub(super) enum Shape {
     Path { points: Vec<Point>, color: RGBColor, width: f64 },
     Fill { area: Rect, color: RGBColor, opacity: f64 },
+    Polygon { points: Vec<Point>, color: RGBColor, opacity: f64 },
     Dot { center: Point, radius: f64, color: RGBColor },
     Text(Label),
     Picture { image: Image, corner: Point, scale: usize },
@@ -159,6 +160,25 @@ impl Scene {
         self.shapes.push(Shape::Fill { area, color, opacity });
     }
 
+    pub(super) fn polygon(&mut self, points: Vec<Point>, color: RGBColor, opacity: f64) {
+        self.shapes.push(Shape::Polygon { points, color, opacity });
+    }
+
+    /// Draws a line whose end has a head.
+    pub(super) fn arrow(&mut self, from: Point, to: Point, color: RGBColor, width: f64) {
+        const HEAD: (f64, f64) = (8.0, 3.2);
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let length = dx.hypot(dy);
+        if length == 0.0 {
+            return;
+        }
+        let (ahead, aside) = ((dx / length, dy / length), (-dy / length, dx / length));
+        let at =
+            |back: f64, side: f64| (to.0 - back * ahead.0 + side * aside.0, to.1 - back * ahead.1 + side * aside.1);
+        self.path(&[from, at(HEAD.0.min(length) * 0.8, 0.0)], Stroke::solid(color, width));
+        self.polygon(vec![to, at(HEAD.0, HEAD.1), at(HEAD.0, -HEAD.1)], color, 1.0);
+    }
+
     pub(super) fn dot(&mut self, center: Point, radius: f64, color: RGBColor) {
         self.shapes.push(Shape::Dot { center, radius, color });
     }
@@ -185,6 +205,9 @@ impl Scene {
                 let (left, top) = shift((area.left, area.top));
                 let (right, bottom) = shift((area.right, area.bottom));
                 Shape::Fill { area: Rect { left, top, right, bottom }, color, opacity }
+            }
+            Shape::Polygon { points, color, opacity } => {
+                Shape::Polygon { points: points.into_iter().map(shift).collect(), color, opacity }
             }
             Shape::Dot { center, radius, color } => Shape::Dot { center: shift(center), radius, color },
             Shape::Text(label) => Shape::Text(Label { at: shift(label.at), ..label }),

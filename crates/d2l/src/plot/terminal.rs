@@ -41,7 +41,7 @@ pub fn terminal(chart: &Chart) -> Result<String, PlotError> {
         for &point in points.iter().flatten() {
             mark(point, sign);
         }
-        if matches!(series.mark, Mark::Line(_)) {
+        if matches!(series.mark, Mark::Line(_) | Mark::Trace(_) | Mark::Contour(_)) {
             for pair in points.windows(2) {
                 let [Some(from), Some(to)] = *pair else { continue };
                 let steps = (to.0 - from.0).abs().max((to.1 - from.1).abs()).clamp(1.0, 1000.0).ceil();

@@ -16,6 +16,9 @@ use crate::random::Random;
 
 type Evaluation<'a> = Box<dyn FnMut(&mut EpochEnd<'_>) -> StepResult + 'a>;
 
+/// The learning rate of an epoch, counted from 0.
+type Schedule<'a> = Box<dyn Fn(usize) -> f64 + 'a>;
+
 /// Runs a training: its epochs, their history, progress, Ctrl-C, divergence, checkpoints (section 3.6).
 ///
 /// It is told what it trains with [`Trainer::with`], what to evaluate with [`Trainer::each_epoch`], and what a step is
@@ -32,6 +35,7 @@ pub struct Trainer<'a> {
     monitor: Box<dyn Monitor + 'a>,
     checkpoints: Option<Checkpoints>,
     evaluations: Vec<Evaluation<'a>>,
+    schedule: Option<Schedule<'a>>,
 }
 
 /// How many points of its curves a history has for each epoch.
@@ -51,6 +55,7 @@ impl<'a> Trainer<'a> {
             monitor: Box::new(()),
             checkpoints: None,
             evaluations: Vec::new(),
+            schedule: None,
         }
     }
 
@@ -115,6 +120,19 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Sets the learning rate of every optimizer that the trainer is told of before each epoch, by the epoch's number from
+    /// 0 (section 11.11); [`optim::schedule`](crate::optim::schedule) has the usual ones.
+    ///
+    /// ```
+    /// # use d2l::{optim::schedule, train::Trainer};
+    /// let trainer = Trainer::new(30).schedule(|epoch| schedule::multi_step(0.5, epoch, &[15, 30], 0.5));
+    /// ```
+    #[doc(alias = "lr_scheduler")]
+    pub fn schedule(mut self, learning_rate: impl Fn(usize) -> f64 + 'a) -> Self {
+        self.schedule = Some(Box::new(learning_rate));
+        self
+    }
+
     /// Trains: calls `step` for each minibatch of each epoch. Where an earlier run was broken off and the checkpoints are
     /// to be resumed from, goes on after the last epoch that was kept, with the numbers that would have come then.
     ///
@@ -134,6 +152,10 @@ impl<'a> Trainer<'a> {
         let asked = self.max_steps.unwrap_or(self.num_epochs);
         if asked == 0 {
             return Err(TrainError::Setup("a training needs at least one epoch (--num-epochs) or step".to_string()));
+        }
+        if self.schedule.is_some() && self.kept.optimizers.is_empty() {
+            let message = "a schedule has no optimizer to set: tell the trainer of one by `Trainer::with`";
+            return Err(TrainError::Setup(message.to_string()));
         }
         let steps = batches.batches();
         if steps == 0 {
@@ -187,6 +209,14 @@ impl<'a> Trainer<'a> {
         let epoch = history.epochs.len() + 1;
         if let Some(random) = &self.random {
             random.begin_epoch(epoch);
+        }
+        if let Some(schedule) = &self.schedule {
+            let rate = schedule(epoch - 1);
+            if !(rate.is_finite() && rate >= 0.0) {
+                let message = format!("the schedule gives epoch {epoch} the learning rate {rate}, not a number from 0");
+                return Err(TrainError::Setup(message));
+            }
+            self.kept.optimizers.iter().for_each(|optimizer| optimizer.set_learning_rate(rate));
         }
         let mut steps = batches.batches();
         if let Some(max_steps) = self.max_steps {
@@ -385,6 +415,33 @@ mod tests {
                 assert_eq!(history.metric(name), whole.metric(name));
             }
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_schedule_sets_the_rate_of_each_epoch_also_after_resuming() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let rates = |epochs: usize, resume: bool| -> Result<Vec<f64>, BoxError> {
+            let x = Var::new(1f64, &Device::Cpu)?;
+            let mut optimizer = Sgd::new([&x], 7.0);
+            let trainer =
+                Trainer::new(epochs).with(&optimizer).checkpoints(Checkpoints::new(folder.path(), "x", resume)?);
+            let mut seen = Vec::new();
+            trainer.schedule(|epoch| 0.5f64.powi(epoch as i32)).run(&mut Repeat(2), |step, ()| {
+                optimizer.minimize(&x.sqr()?)?;
+                seen.push(optimizer.learning_rate());
+                step.loss(&x, 1)
+            })?;
+            Ok(seen)
+        };
+        assert_eq!(rates(2, false)?, [1.0, 1.0, 0.5, 0.5]);
+        assert_eq!(rates(4, true)?, [0.25, 0.25, 0.125, 0.125]);
+        let nobody = Trainer::new(1).schedule(|_| 0.1).run(&mut Repeat(1), |_, ()| Ok(()));
+        assert!(nobody.expect_err("no optimizer").to_string().contains("Trainer::with"));
+        let x = Var::new(1f64, &Device::Cpu)?;
+        let optimizer = Sgd::new([&x], 1.0);
+        let wrong = Trainer::new(1).with(&optimizer).schedule(|_| f64::NAN).run(&mut Repeat(1), |_, ()| Ok(()));
+        assert!(wrong.expect_err("no rate").to_string().contains("NaN"));
         Ok(())
     }
 

@@ -4,7 +4,34 @@ use crate::support::assert_close;
 use crate::support::reference::Reference;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use d2l::ops::backward;
-use d2l::optim::{Adadelta, Adagrad, Adam, AdamW, Optimizer, ParameterGroup, RmsProp, Sgd, clip_gradients, schedule};
+use d2l::optim::{
+    Adadelta, Adagrad, Adam, AdamW, AmsGrad, Optimizer, ParameterGroup, RmsProp, Sgd, clip_gradients, schedule,
+};
+
+/// A step on the reference's objective.
+fn minimize(optimizer: &mut impl Optimizer, x: &Tensor, vars: &[Var]) -> Result<()> {
+    let out = x.matmul(&vars[0])?.broadcast_add(&vars[1])?;
+    optimizer.minimize(&(out.sqr()?.sum_all()? * 0.5)?)
+}
+
+/// Runs an optimizer on the reference's objective for 100 steps and holds the parameters then against PyTorch's.
+fn check_after_100<O: Optimizer>(case: &str, optimizer: impl Fn(Vec<Var>) -> O) -> Result<()> {
+    let reference = Reference::load("optim");
+    for (dtype, tolerance) in [(DType::F64, 1e-9), (DType::F32, 1e-5)] {
+        println!("{case} in {dtype:?}");
+        let start = [reference.get("start", "w").to_dtype(dtype)?, reference.get("start", "b").to_dtype(dtype)?];
+        let vars = start.iter().map(Var::from_tensor).collect::<Result<Vec<_>>>()?;
+        let x = reference.get("start", "x").to_dtype(dtype)?;
+        let mut optimizer = optimizer(vars.clone());
+        for _ in 0..100 {
+            minimize(&mut optimizer, &x, &vars)?;
+        }
+        for (var, name) in vars.iter().zip(["w", "b"]) {
+            assert_close(var, &reference.get(case, name).get(0)?, tolerance);
+        }
+    }
+    Ok(())
+}
 
 /// Runs an optimizer on the reference's objective and holds every step's parameters against PyTorch's.
 fn check<O: Optimizer>(case: &str, optimizer: impl Fn(Vec<Var>) -> O) -> Result<()> {
@@ -17,8 +44,7 @@ fn check<O: Optimizer>(case: &str, optimizer: impl Fn(Vec<Var>) -> O) -> Result<
         let mut optimizer = optimizer(vars.clone());
         let steps = reference.get(case, "b");
         for step in 0..steps.dim(0)? {
-            let out = x.matmul(&vars[0])?.broadcast_add(&vars[1])?;
-            optimizer.minimize(&(out.sqr()?.sum_all()? * 0.5)?)?;
+            minimize(&mut optimizer, &x, &vars)?;
             assert_close(&vars[0], &reference.get(case, "w").get(step)?, tolerance);
             assert_close(&vars[1], &steps.get(step)?, tolerance);
         }
@@ -38,6 +64,8 @@ fn sgd_steps_as_pytorch_does() -> Result<()> {
 fn adaptive_optimizers_step_as_pytorch_does() -> Result<()> {
     check("adam", |vars| Adam::new(vars, 0.001))?;
     check("adam_options", |vars| Adam::new(vars, 0.1).betas(0.8, 0.95).eps(1e-6).weight_decay(0.1))?;
+    check("amsgrad", |vars| AmsGrad::new(vars, 0.001))?;
+    check("amsgrad_options", |vars| AmsGrad::new(vars, 0.1).betas(0.8, 0.95).weight_decay(0.1))?;
     check("adamw", |vars| AdamW::new(vars, 0.001))?;
     check("adamw_options", |vars| AdamW::new(vars, 0.1).betas(0.8, 0.95).weight_decay(0.3))?;
     check("rmsprop", |vars| RmsProp::new(vars, 0.01))?;
@@ -46,6 +74,18 @@ fn adaptive_optimizers_step_as_pytorch_does() -> Result<()> {
     check("adagrad_options", |vars| Adagrad::new(vars, 0.1).eps(1e-6).weight_decay(0.1))?;
     check("adadelta", |vars| Adadelta::new(vars, 1.0))?;
     check("adadelta_options", |vars| Adadelta::new(vars, 0.5).rho(0.8).eps(1e-4).weight_decay(0.1))
+}
+
+#[test]
+fn all_optimizers_are_where_pytorch_is_after_100_steps() -> Result<()> {
+    check_after_100("sgd_100", |vars| Sgd::new(vars, 0.01).momentum(0.9).weight_decay(0.1))?;
+    check_after_100("nesterov_100", |vars| Sgd::new(vars, 0.01).momentum(0.9).nesterov(true))?;
+    check_after_100("adam_100", |vars| Adam::new(vars, 0.01).weight_decay(0.1))?;
+    check_after_100("amsgrad_100", |vars| AmsGrad::new(vars, 0.01).weight_decay(0.1))?;
+    check_after_100("adamw_100", |vars| AdamW::new(vars, 0.01))?;
+    check_after_100("rmsprop_100", |vars| RmsProp::new(vars, 0.01).alpha(0.9).momentum(0.5).weight_decay(0.1))?;
+    check_after_100("adagrad_100", |vars| Adagrad::new(vars, 0.1).weight_decay(0.1))?;
+    check_after_100("adadelta_100", |vars| Adadelta::new(vars, 1.0).rho(0.9).weight_decay(0.1))
 }
 
 #[test]
@@ -90,6 +130,7 @@ fn schedules_are_those_of_pytorch() -> Result<()> {
     };
     check("step", &|epoch| schedule::step(0.3, epoch, 5, 0.3))?;
     check("multi_step", &|epoch| schedule::multi_step(0.3, epoch, &[4, 9, 17], 0.5))?;
+    check("factor", &|epoch| schedule::factor(0.3, epoch, 0.8, 0.0))?;
     let cosine = schedule::Cosine { initial: 0.3, last: 0.01, ..schedule::Cosine::default() };
     check("cosine", &|epoch| cosine.at(epoch))?;
     let warm = schedule::Cosine { warmup_steps: 5, warmup_begin: 0.1, ..cosine };

@@ -7,6 +7,7 @@
 
 use d2l::data::Repeat;
 use d2l::ops;
+use d2l::plot::Graph;
 use d2l::prelude::*;
 
 /// Sizes and hyperparameters.
@@ -99,6 +100,32 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.show("h", &pass.h)?;
     nb.show("o", &pass.o)?;
     nb.show("objective", &pass.objective)?;
+
+    nb.cell("Computational graph of forward propagation")?;
+    let graph = Graph::new()
+        .value("x", (0, 1))
+        .operation("product1", "×", (1, 1))
+        .value("W⁽¹⁾", (1, 2))
+        .value("z", (2, 1))
+        .operation("tanh", "φ", (3, 1))
+        .value("h", (4, 1))
+        .operation("product2", "×", (5, 1))
+        .value("W⁽²⁾", (5, 2))
+        .value("o", (6, 1))
+        .operation("loss", "ℓ", (7, 1))
+        .value("y", (7, 0))
+        .value("L", (8, 1))
+        .operation("penalty", "‖·‖²", (3, 3))
+        .value("s", (8, 3))
+        .operation("sum", "+", (9, 2))
+        .value("J", (10, 2))
+        .path(["x", "product1", "z", "tanh", "h", "product2", "o", "loss", "L", "sum", "J"])
+        .path(["W⁽¹⁾", "product1"])
+        .path(["W⁽²⁾", "product2"])
+        .path(["y", "loss"])
+        .path(["W⁽¹⁾", "penalty", "s", "sum"])
+        .path(["W⁽²⁾", "penalty"]);
+    nb.figure("graph", "The computational graph: from the input and the weights to the objective", graph)?;
 
     nb.cell("Backpropagation")?;
     // On tensors without a graph: nothing here is autograd's work.

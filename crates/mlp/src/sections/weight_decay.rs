@@ -88,7 +88,7 @@ fn show_both(nb: &mut Notebook, kind: &str, decay: f64, without: &Outcome, with:
     }
     nb.say(table)?;
     let alt = "Training and test loss by epoch, without weight decay on the left, with it on the right";
-    nb.figure(kind, alt, Panels::new(2, charts))?;
+    nb.figure(kind, alt, Panels::new(2, charts).same_y())?;
     nb.metric(&format!("w_norm_{kind}"), with.1)?;
     nb.metric(&format!("norm_ratio_{kind}"), without.1 / with.1)?;
     nb.metric(&format!("test_loss_{kind}"), last(&with.0, "test"))?;
