@@ -1,0 +1,3 @@
+//! Runs the sections of chapter 11.
+
+d2l_program::chapter_main!(optimization::CHAPTER);

@@ -1,0 +1,5 @@
+//! Chapter 11's sections.
+
+mod determinism;
+mod flags;
+mod sections;
