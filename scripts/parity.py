@@ -12,6 +12,7 @@ Needs PyTorch 2, NumPy and Pillow.
 import argparse
 import gzip
 import json
+import math
 import os
 import sys
 import time
@@ -57,7 +58,44 @@ def xavier_weights(layer):
         nn.init.xavier_uniform_(layer.weight)
 
 
-# Section: its net, made from the section's configuration; how its weights start; which of the section's trainings it is.
+def relu_lenet():
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, 10),
+    )
+
+
+def cosine(epoch, initial=0.3, last=0.01, steps=20, warmup=0):
+    """Half a cosine from `initial` to `last` after a linear warm-up from 0."""
+    if epoch < warmup:
+        return initial * epoch / warmup
+    if epoch >= steps:
+        return last
+    return last + (initial - last) * (1 + math.cos(math.pi * (epoch - warmup) / (steps - warmup))) / 2
+
+
+# The trainings of section 11.11: the learning rate of an epoch, counted from 0.
+SCHEDULES = {
+    "_constant": lambda c, epoch: c["lr"],
+    "_square-root": lambda c, epoch: 0.1 / math.sqrt(epoch + 1),
+    "_multi-factor": lambda c, epoch: 0.5 * 0.5 ** ((epoch >= 15) + (epoch >= 30)),
+    "_cosine": lambda c, epoch: cosine(epoch),
+    "_warmup": lambda c, epoch: cosine(epoch, warmup=5),
+}
+
+
+# Section: its net, made from the section's configuration; how its weights start; which of the section's trainings it is,
+# or all of them with their learning rates.
 NETS = {
     "linear-nets/softmax-regression-concise": (lambda c: vision_nets.softmax_regression(), normal_weights, ""),
     "mlp/mlp-concise": (lambda c: vision_nets.mlp(), normal_weights, ""),
@@ -69,6 +107,7 @@ NETS = {
     "cnn/googlenet": (lambda c: vision_nets.googlenet(c["narrowing"]), xavier_weights, ""),
     "cnn/resnet": (lambda c: vision_nets.resnet18(c["narrowing"]), xavier_weights, ""),
     "cnn/densenet": (lambda c: vision_nets.densenet(c["narrowing"]), xavier_weights, ""),
+    "optimization/lr-scheduler": (lambda c: relu_lenet(), lambda layer: None, SCHEDULES),
 }
 
 
@@ -87,13 +126,14 @@ def images(kind, count, side):
     return x, torch.tensor(list(labels[:count]))
 
 
-def train(net, data, config):
-    """Losses and accuracies of each epoch, by the book's loop."""
+def train(net, data, config, rate):
+    """Losses and accuracies of each epoch, by the book's loop, at the learning rate that `rate` gives each."""
     (x, y), (test_x, test_y) = data
     loss = nn.CrossEntropyLoss(reduction="none")
-    optimizer = torch.optim.SGD(net.parameters(), lr=config["lr"])
+    optimizer = torch.optim.SGD(net.parameters(), lr=rate(config, 0))
     metrics = {"train_loss": [], "train_acc": [], "test_acc": []}
-    for _ in range(config["num_epochs"]):
+    for epoch in range(config["num_epochs"]):
+        optimizer.param_groups[0]["lr"] = rate(config, epoch)
         net.train()
         total_loss = correct = 0.0
         for indices in torch.randperm(len(x)).split(config["batch_size"]):
@@ -123,22 +163,27 @@ def run(section, seeds):
     except FileNotFoundError:
         sys.exit(f"{record} is not there: `cargo xtask record {section.replace('/', ' ')}` writes it")
     config = recorded["config"]
-    make, initialize, suffix = NETS[section]
+    make, initialize, trainings = NETS[section]
+    if isinstance(trainings, str):
+        trainings = {trainings: lambda config, epoch: config["lr"]}
     examples = config.get("examples", 60_000)
     tests = 10_000 if examples >= 60_000 else min(-(-examples // 3), 10_000)
     side = config.get("side", 28)
     data = images("train", examples, side), images("t10k", tests, side)
     runs = []
     for seed in range(1, seeds + 1):
-        torch.manual_seed(seed)
-        net = make(config)
-        net.apply(initialize)
-        start = time.perf_counter()
-        metrics = train(net, data, config)
-        seconds = time.perf_counter() - start
-        last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in metrics.items())
-        print(f"{section} seed {seed}: {last}, {seconds:.0f} s", flush=True)
-        runs.append({"seed": seed, "metrics": {name + suffix: values for name, values in metrics.items()}})
+        kept = {}
+        for suffix, rate in trainings.items():
+            torch.manual_seed(seed)
+            net = make(config)
+            net.apply(initialize)
+            start = time.perf_counter()
+            metrics = train(net, data, config, rate)
+            seconds = time.perf_counter() - start
+            last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in metrics.items())
+            print(f"{section}{suffix} seed {seed}: {last}, {seconds:.0f} s", flush=True)
+            kept |= {name + suffix: values for name, values in metrics.items()}
+        runs.append({"seed": seed, "metrics": kept})
     return {"pytorch": torch.__version__.split("+")[0], "config": config, "runs": runs}
 
 

@@ -44,14 +44,15 @@ run("adadelta_options", lambda p: torch.optim.Adadelta(p, lr=0.5, rho=0.8, eps=1
 run("amsgrad", lambda p: torch.optim.Adam(p, amsgrad=True))
 run("amsgrad_options", lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.8, 0.95), weight_decay=0.1, amsgrad=True))
 
-# The parameters after 100 steps.
+# The parameters after 100 steps. RMSProp has a small rate: at 0.01 it is at the bottom by then, where its steps
+# multiply the rounding of the last digit by a thousand million, in PyTorch too.
 hundred = {"steps": 100, "keep_from": 99}
 run("sgd_100", lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=0.1), **hundred)
 run("nesterov_100", lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True), **hundred)
 run("adam_100", lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.1), **hundred)
 run("amsgrad_100", lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.1, amsgrad=True), **hundred)
 run("adamw_100", lambda p: torch.optim.AdamW(p, lr=0.01), **hundred)
-run("rmsprop_100", lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.9, momentum=0.5, weight_decay=0.1), **hundred)
+run("rmsprop_100", lambda p: torch.optim.RMSprop(p, lr=0.001, alpha=0.9, momentum=0.5, weight_decay=0.1), **hundred)
 run("adagrad_100", lambda p: torch.optim.Adagrad(p, lr=0.1, weight_decay=0.1), **hundred)
 run("adadelta_100", lambda p: torch.optim.Adadelta(p, rho=0.9, weight_decay=0.1), **hundred)
 

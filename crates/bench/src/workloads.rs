@@ -128,6 +128,21 @@ pub const WORKLOADS: &[Workload] = &[
         about: "Transformer, 2 × 32, 4 heads, 64 × 10",
         build: |random| translation(random, |vb| transformer(SOURCE, TARGET, &ATTENTION, vb)),
     },
+    Workload {
+        name: "optimizer-sgd",
+        about: "update of gradient descent, ResNet-18's 11 million",
+        build: |random| update(random, |parameters| Sgd::new(parameters, 0.01)),
+    },
+    Workload {
+        name: "optimizer-momentum",
+        about: "update with momentum, ResNet-18's 11 million",
+        build: |random| update(random, |parameters| Sgd::new(parameters, 0.01).momentum(0.9)),
+    },
+    Workload {
+        name: "optimizer-adam",
+        about: "update of Adam, ResNet-18's 11 million",
+        build: |random| update(random, |parameters| Adam::new(parameters, 0.001)),
+    },
 ];
 
 /// The characters of *The Time Machine*, and the unknown one.
@@ -195,6 +210,25 @@ fn classifier(
         let loss = cross_entropy(&net.forward_t(&images, true)?, &labels, Reduction::Mean)?;
         optimizer.minimize(&loss)?;
         Ok(loss)
+    }))
+}
+
+/// The update of an optimizer alone, of the parameters of ResNet-18 by gradients that stay the same.
+fn update<O: Optimizer + 'static>(random: &Random, optimizer: impl FnOnce(&Parameters) -> O) -> Result<Training> {
+    let parameters = parameters(random);
+    resnet18(&parameters.builder())?;
+    let mut stream = minibatch(random);
+    let mut loss = Tensor::zeros((), DType::F32, &Device::Cpu)?;
+    for (_, parameter) in parameters.trained() {
+        let gradient = random::normal(&mut stream, 0.0, 1.0, parameter.shape(), &Device::Cpu)?;
+        loss = (loss + (parameter.as_tensor() * gradient)?.sum_all()?)?;
+    }
+    let gradients = backward(&loss)?;
+    let (mut optimizer, loss) = (optimizer(&parameters), loss.detach());
+    let variables: Vec<Var> = parameters.trained().into_iter().map(|(_, variable)| variable).collect();
+    Ok(Training::new(&variables, move || {
+        optimizer.step(&gradients)?;
+        Ok(loss.clone())
     }))
 }
 

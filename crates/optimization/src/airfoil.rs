@@ -7,11 +7,11 @@ use d2l::data::{DataError, Source};
 use d2l::prelude::{DType, Device, Tensor};
 use d2l::text;
 
-/// Numbers of a line: five features and the sound pressure.
+/// Numbers on a line: five features and the sound pressure.
 const COLUMNS: usize = 6;
 
-/// Measurements of NASA: frequency, angle of attack, chord length, speed of the air and thickness of its layer on the
-/// suction side, and the sound pressure level in decibels.
+/// NASA's measurements: frequency (Hz), angle of attack (degrees), chord length (m), speed of the air (m/s) and thickness of
+/// the boundary layer on the suction side (m); and the sound pressure level (dB).
 #[derive(Debug, Clone)]
 pub struct Airfoil {
     rows: Vec<[f32; COLUMNS]>,

@@ -1,18 +1,18 @@
-//! Second derivatives by differences, for sections that look at the curvature of a function.
+//! Slopes and curvatures by differences, for sections that look at the shape of a function.
 
 /// The slope of `f` at `x` by a central difference.
 pub fn slope(f: impl Fn(f64) -> f64, x: f64) -> f64 {
-    let h = 1e-5;
+    let h = 1e-5; // near the cube root of the precision, where truncation and rounding balance
     (f(x + h) - f(x - h)) / (2.0 * h)
 }
 
 /// The second derivative of `f` at `x` by a central difference.
 pub fn curvature(f: impl Fn(f64) -> f64, x: f64) -> f64 {
-    let h = 1e-4;
+    let h = 1e-4; // near the fourth root, where they balance for a second derivative
     (f(x + h) - 2.0 * f(x) + f(x - h)) / (h * h)
 }
 
-/// The Hessian of `f` at `(x, y)` by central differences: the second derivatives by x twice, by both, and by y twice.
+/// The Hessian of `f` at `(x, y)` by central differences, as `[f_xx, f_xy, f_yy]`.
 pub fn hessian(f: impl Fn(f64, f64) -> f64, (x, y): (f64, f64)) -> [f64; 3] {
     let h = 1e-4;
     let both = f(x + h, y + h) - f(x + h, y - h) - f(x - h, y + h) + f(x - h, y - h);

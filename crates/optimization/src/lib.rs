@@ -3,6 +3,7 @@
 //! `cargo run --release -p optimization` lists the sections; each is a file of [`sections`].
 
 pub mod airfoil;
+pub mod airfoil_regression;
 pub mod derivatives;
 pub mod sections;
 

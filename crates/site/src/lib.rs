@@ -4,7 +4,6 @@
 //! crates: about a minute of a first build, which no other command should have to wait for.
 
 mod check;
-mod files;
 mod math;
 
 use std::fs;
@@ -14,15 +13,14 @@ use anyhow::{Context as _, Result, bail};
 use mdbook_driver::MDBook;
 use mdbook_driver::book::Book;
 
-use files::copy;
 use math::Typesetter;
 
 /// The folder of the documentation within a site.
 pub const DOCS: &str = "doc";
 
-/// Builds the site of the sources in `sources` into `out`, with a copy of rustdoc's folder where one is given. Fails
-/// with a list where a link leads nowhere or a page would fetch something from a network.
-pub fn build(sources: &Path, out: &Path, docs: Option<&Path>) -> Result<()> {
+/// Builds the site of the sources in `sources` into `out`; rustdoc's pages may lie in their folder `src/doc`, and are taken
+/// as they are. Fails with a list where a link leads nowhere or a page would fetch something from a network.
+pub fn build(sources: &Path, out: &Path) -> Result<()> {
     let out = std::path::absolute(out)?;
     let mut book = MDBook::load(sources).with_context(|| format!("{} is no book", sources.display()))?;
     book.config.build.build_dir.clone_from(&out);
@@ -30,7 +28,8 @@ pub fn build(sources: &Path, out: &Path, docs: Option<&Path>) -> Result<()> {
     book.build()?;
 
     let typesetter = Typesetter::new();
-    each_page(&out, &mut |page| {
+    let docs = out.join(DOCS);
+    each_page(&out, &docs, &mut |page| {
         let html = fs::read_to_string(page)?;
         let typeset = typesetter.typeset(&html).with_context(|| page.display().to_string())?;
         if typeset != html {
@@ -38,10 +37,7 @@ pub fn build(sources: &Path, out: &Path, docs: Option<&Path>) -> Result<()> {
         }
         Ok(())
     })?;
-    if let Some(docs) = docs {
-        copy(docs, &out.join(DOCS))?;
-    }
-    let problems = check::check(&out, &out.join(DOCS))?;
+    let problems = check::check(&out, &docs)?;
     if !problems.is_empty() {
         bail!("{} links of the site are wrong: correct the pages\n{}", problems.len(), problems.join("\n"));
     }
@@ -69,11 +65,15 @@ impl mdbook_preprocessor::Preprocessor for Formulas {
     }
 }
 
-fn each_page(dir: &Path, visit: &mut impl FnMut(&Path) -> Result<()>) -> Result<()> {
+/// Visits the pages in a folder, those in `except` left out.
+fn each_page(dir: &Path, except: &Path, visit: &mut impl FnMut(&Path) -> Result<()>) -> Result<()> {
     for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
         let path = entry?.path();
+        if path == except {
+            continue;
+        }
         if path.is_dir() {
-            each_page(&path, visit)?;
+            each_page(&path, except, visit)?;
         } else if path.extension().is_some_and(|extension| extension == "html") {
             visit(&path)?;
         }

@@ -12,14 +12,11 @@ struct Arguments {
     sources: PathBuf,
     /// Where the site goes; what is there is replaced.
     out: PathBuf,
-    /// A folder of rustdoc's to take into the site.
-    #[arg(long)]
-    docs: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match site::build(&arguments.sources, &arguments.out, arguments.docs.as_deref()) {
+    match site::build(&arguments.sources, &arguments.out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -9,6 +9,7 @@ use crate::bench;
 use crate::book::{imports, unmapped_names};
 use crate::cells::Source;
 use crate::chapters::{Chapter, Section, Workspace, parse, read};
+use crate::data;
 use crate::links::{broken_links, mentions};
 use crate::nets;
 use crate::parity;
@@ -26,6 +27,7 @@ pub fn check(workspace: &Workspace, all: &[Chapter], chosen: &[Chapter]) -> Resu
     problems.extend(bench::weave_page(workspace, Mode::Check)?);
     problems.extend(parity::weave_page(workspace, all, Mode::Check)?);
     problems.extend(nets::weave_page(workspace, all, Mode::Check)?);
+    problems.extend(data::weave_page(workspace, Mode::Check)?);
     for chapter in chosen {
         for section in &chapter.sections {
             problems.extend(shape(workspace, section)?);

@@ -3,15 +3,18 @@
 //! Listing and removing need only the hub's list; fetching and verifying are `d2l`'s, whose program is built for them.
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::chapters::Workspace;
-use crate::report::{say, suggestion};
+use crate::pages::Content;
+use crate::report::{Problem, say, suggestion};
 use crate::run::cargo;
-use d2l_hub::{DATASETS, Dataset};
+use crate::weave::{Mode, weave_table};
+use d2l_hub::{DATASETS, Dataset, SETS, Set};
 
 /// Where the sets are kept: `D2L_DATA_DIR`, or `data/` in the workspace.
 pub fn cache(workspace: &Workspace) -> PathBuf {
@@ -45,18 +48,50 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Lists the sets with their state.
+/// The files of a set.
+fn files(set: &Set) -> impl Iterator<Item = &'static Dataset> {
+    set.files.iter().filter_map(|name| DATASETS.iter().find(|file| file.name == *name))
+}
+
+/// The bytes of all files of a set.
+pub fn bytes(set: &Set) -> u64 {
+    files(set).map(|file| file.size).sum()
+}
+
+/// Lists the sets and their files with their state.
 pub fn list(cache: &Path) -> Result<()> {
-    let width = DATASETS.iter().map(|set| set.name.len()).max().unwrap_or(0);
-    for set in DATASETS {
-        let state = match state(cache, set) {
-            State::Here => "here".to_owned(),
-            State::Odd(bytes) => format!("here, but {}: `cargo xtask data verify {}`", size(bytes), set.name),
-            State::Missing => "–".to_owned(),
-        };
-        say(format!("{:width$}  {:>8}  {state:<5}  {}", set.name, size(set.size), set.path))?;
+    let width = DATASETS.iter().map(|file| file.name.len()).max().unwrap_or(0);
+    for set in SETS {
+        say(format!("{}: {}\n  {}", set.title, set.about, set.license))?;
+        for file in files(set) {
+            let state = match state(cache, file) {
+                State::Here => "here".to_owned(),
+                State::Odd(bytes) => format!("here, but {}: `cargo xtask data verify {}`", size(bytes), file.name),
+                State::Missing => "–".to_owned(),
+            };
+            say(format!("  {:width$}  {:>8}  {state:<5}  {}", file.name, size(file.size), file.path))?;
+        }
     }
-    say(format!("\nin {}; data/README.md tells where each comes from, and its licence", cache.display()))
+    say(format!("\nin {}", cache.display()))
+}
+
+/// Writes the table of sets into `data/README.md`, or compares it. No page, no problem.
+pub fn weave_page(workspace: &Workspace, mode: Mode) -> Result<Vec<Problem>> {
+    let page = workspace.root.join("data/README.md");
+    if !page.is_file() {
+        return Ok(Vec::new());
+    }
+    let mut table = String::from("| set | what | files, by name and place | license |\n| --- | --- | --- | --- |\n");
+    for set in SETS {
+        let mut places = Vec::new();
+        for file in files(set) {
+            let package = file.package.map(|packed| format!(", also in the {}", packed.package)).unwrap_or_default();
+            places.push(format!("`{}`: `{}`, {}{package}", file.name, file.path, size(file.size)));
+        }
+        let Set { title, about, license, .. } = set;
+        writeln!(table, "| {title} | {about} | {} | {license} |", places.join("<br>"))?;
+    }
+    weave_table(workspace, &page, &Content::Table("sets"), &table, "run `cargo xtask weave`", mode)
 }
 
 /// Fails where a name is not in the hub's list.
@@ -91,7 +126,7 @@ pub fn clean(cache: &Path, names: &[String]) -> Result<()> {
         let mut gone = vec![path.clone()];
         gone.extend(beside(&path)?);
         for path in gone.iter().filter(|path| path.exists()) {
-            let bytes = bytes(path)?;
+            let bytes = occupied(path)?;
             let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
             removed.with_context(|| format!("cannot remove {}", path.display()))?;
             say(format!("removed {} ({})", path.display(), size(bytes)))?;
@@ -121,13 +156,13 @@ fn beside(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn bytes(path: &Path) -> Result<u64> {
+fn occupied(path: &Path) -> Result<u64> {
     if !path.is_dir() {
         return Ok(fs::symlink_metadata(path)?.len());
     }
     let mut sum = 0;
     for entry in fs::read_dir(path)? {
-        sum += bytes(&entry?.path())?;
+        sum += occupied(&entry?.path())?;
     }
     Ok(sum)
 }

@@ -248,6 +248,7 @@ fn start(arguments: Arguments) -> Result<bool> {
             problems.extend(bench::weave_page(&workspace, mode)?);
             problems.extend(parity::weave_page(&workspace, &chapters, mode)?);
             problems.extend(nets::weave_page(&workspace, &chapters, mode)?);
+            problems.extend(data::weave_page(&workspace, mode)?);
             problems.extend(readme::weave_seconds(&workspace, &chapters, mode)?);
             conclude(&problems)
         }

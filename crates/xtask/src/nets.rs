@@ -34,7 +34,7 @@ pub fn weave_page(workspace: &Workspace, chapters: &[Chapter], mode: Mode) -> Re
     }
     let bench = Record::read(workspace)?;
     let tables = whole(&runs, bench.as_ref())? + "\n" + &trained(workspace, &runs)?;
-    weave_table(workspace, &page, &Content::Nets, &tables, "run `cargo xtask weave`", mode)
+    weave_table(workspace, &page, &Content::Table("nets"), &tables, "run `cargo xtask weave`", mode)
 }
 
 /// The nets at the book's sizes.

@@ -103,7 +103,7 @@ fn notebook(workspace: &Workspace, section: &Section, runs: &Path) -> Result<Val
                 ));
             }
             // The outputs stand below their code.
-            Content::Output(_) | Content::Bench | Content::Parity | Content::Nets => {}
+            Content::Output(_) | Content::Table(_) => {}
         }
     }
     cells.extend(prose(&page[copied..]));

@@ -1,8 +1,7 @@
 //! The markers in a page: which parts of it are written by `weave`, all the rest being prose that nobody touches.
 //!
 //! A marker is a line of its own, `<!-- code: Cell title -->` to `<!-- /code -->`, and so for `item` and `output`;
-//! `run`, `results`, `bench`, `parity` and `nets` name
-//! nothing. Inside fenced code a marker is only text.
+//! `run`, `results` and the tables of [`TABLES`] name nothing. Inside fenced code a marker is only text.
 
 use std::ops::Range;
 use std::path::Path;
@@ -22,15 +21,15 @@ pub enum Content {
     Run,
     /// The metrics of the run, each explained.
     Results,
-    /// The recorded benchmark, on its own page.
-    Bench,
-    /// The recorded medians beside the book's, on their own page.
-    Parity,
-    /// The nets beside one another, on their own page.
-    Nets,
+    /// A table of what all records or sets come to, which stands on one page only: one of [`TABLES`].
+    Table(&'static str),
 }
 
-const KEYWORDS: [&str; 8] = ["code", "item", "output", "run", "results", "bench", "parity", "nets"];
+const KEYWORDS: [&str; 5] = ["code", "item", "output", "run", "results"];
+
+/// The tables with pages of their own: the benchmark, the medians beside the book's, the deep nets beside one another, and
+/// the data sets.
+pub const TABLES: [&str; 4] = ["bench", "parity", "nets", "sets"];
 
 impl Content {
     fn keyword(&self) -> &'static str {
@@ -40,9 +39,7 @@ impl Content {
             Self::Output(_) => "output",
             Self::Run => "run",
             Self::Results => "results",
-            Self::Bench => "bench",
-            Self::Parity => "parity",
-            Self::Nets => "nets",
+            Self::Table(name) => name,
         }
     }
 }
@@ -65,14 +62,14 @@ enum Marker {
 fn marker(line: &str) -> Option<Marker> {
     let text = line.trim().strip_prefix("<!--")?.strip_suffix("-->")?.trim();
     if let Some(name) = text.strip_prefix('/') {
-        return KEYWORDS.into_iter().find(|known| *known == name.trim()).map(Marker::Close);
+        return KEYWORDS.into_iter().chain(TABLES).find(|known| *known == name.trim()).map(Marker::Close);
+    }
+    if let Some(table) = TABLES.into_iter().find(|table| *table == text) {
+        return Some(Marker::Open(Content::Table(table)));
     }
     match text {
         "run" => return Some(Marker::Open(Content::Run)),
         "results" => return Some(Marker::Open(Content::Results)),
-        "bench" => return Some(Marker::Open(Content::Bench)),
-        "parity" => return Some(Marker::Open(Content::Parity)),
-        "nets" => return Some(Marker::Open(Content::Nets)),
         _ => {}
     }
     let (kind, name) = text.split_once(':')?;

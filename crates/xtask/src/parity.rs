@@ -66,7 +66,7 @@ pub fn weave_page(workspace: &Workspace, chapters: &[Chapter], mode: Mode) -> Re
             problems.extend(torch.map(|runs| other_settings(workspace, section, runs)).transpose()?.flatten());
         }
     }
-    problems.extend(weave_table(workspace, &page, &Content::Parity, &table, "run `cargo xtask weave`", mode)?);
+    problems.extend(weave_table(workspace, &page, &Content::Table("parity"), &table, "run `cargo xtask weave`", mode)?);
     Ok(problems)
 }
 

@@ -157,9 +157,7 @@ fn describe(content: &Content) -> String {
         Content::Output(title) => format!("the output of cell “{title}”"),
         Content::Run => "the account of the run".to_owned(),
         Content::Results => "the table of metrics".to_owned(),
-        Content::Bench => "the benchmark".to_owned(),
-        Content::Parity => "the table of results".to_owned(),
-        Content::Nets => "the tables of nets".to_owned(),
+        Content::Table(name) => format!("the table `{name}`"),
     }
 }
 
@@ -236,9 +234,7 @@ impl Weaver<'_> {
             }
             Content::Run => Ok(account(self.section, self.source, self.record.ok_or(None)?)),
             Content::Results => results(self.workspace, self.record.ok_or(None)?, self.targets).map_err(Some),
-            Content::Bench => Err(Some("the benchmark is shown on performance.md only: remove the marker".to_owned())),
-            Content::Parity => Err(Some("the results are shown on parity.md only: remove the marker".to_owned())),
-            Content::Nets => Err(Some("the nets are compared on deep-nets.md only: remove the marker".to_owned())),
+            Content::Table(name) => Err(Some(format!("the table `{name}` has a page of its own: remove the marker"))),
         }
     }
 

@@ -22,7 +22,7 @@ pub struct Config {
 
 defaults! { Config, on a CPU Laptop:
     Book { batch_size: 128, lr: 0.1, num_epochs: 10, side: 96, examples: 60000, narrowing: 1 }
-    Laptop { batch_size: 32, lr: 0.1, num_epochs: 8, side: 48, examples: 24000, narrowing: 4 }
+    Laptop { batch_size: 32, lr: 0.1, num_epochs: 10, side: 48, examples: 24000, narrowing: 4 }
     Smoke { batch_size: 16, lr: 0.1, num_epochs: 2, side: 32, examples: 320, narrowing: 8 }
 }
 

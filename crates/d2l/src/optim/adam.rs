@@ -2,6 +2,7 @@
 //!
 //! `g ← g + λ w` (Adam) or `w ← (1 − η λ) w` (`AdamW`); `m ← β₁ m + (1 − β₁) g`; `v ← β₂ v + (1 − β₂) g²`;
 //! `w ← w − η m̂ / (√v̂ + ε)` with `m̂ = m / (1 − β₁ᵗ)` and `v̂ = v / (1 − β₂ᵗ)` at a parameter's step `t`.
+//! AMSGrad (Reddi, Kale and Kumar, 2018) takes the largest `v` so far in the place of `v`.
 
 use candle_core::{Result, Tensor};
 
@@ -96,7 +97,8 @@ impl<const DECOUPLED: bool> Rule<2> for AdamRule<DECOUPLED> {
     }
 }
 
-/// AMSGrad (Reddi, Kale and Kumar, 2018): Adam whose denominator never shrinks, since it takes the largest `v` so far.
+/// AMSGrad (Reddi, Kale and Kumar, 2018): Adam with the largest `v` so far in the denominator, corrected for
+/// the start as Adam's is.
 pub type AmsGrad = Descent<AmsGradRule, 3>;
 
 /// The settings of [`AmsGrad`].
@@ -141,7 +143,7 @@ impl Rule<3> for AmsGradRule {
             *m = beta1 * *m + new1 * g;
             *v = beta2 * *v + new2 * g * g;
             *largest = if *v > *largest { *v } else { *largest };
-            *w = *w - rate * *m / (largest.sqrt() * scale + eps);
+            *w -= rate * *m / (largest.sqrt() * scale + eps);
         }
     }
 

@@ -22,20 +22,20 @@ pub fn multi_step(initial: f64, epoch: usize, milestones: &[usize], factor: f64)
     initial * factor.powi(milestones.iter().filter(|&&milestone| milestone <= epoch).count() as i32)
 }
 
-/// `initial` times `factor` to the power of the step, and no less than `least`, which it holds from then on.
+/// `initial` times `factor` to the power of the epoch, and no less than `least`, which it holds from then on.
 #[doc(alias = "FactorScheduler")]
 #[doc(alias = "ExponentialLR")]
-pub fn factor(initial: f64, step: usize, factor: f64, least: f64) -> f64 {
-    (initial * factor.powf(step as f64)).max(least)
+pub fn factor(initial: f64, epoch: usize, factor: f64, least: f64) -> f64 {
+    (initial * factor.powf(epoch as f64)).max(least)
 }
 
-/// `initial` over the square root of the number of epochs or steps begun: it falls for ever.
+/// `initial` over the square root of the number of epochs or steps begun: it falls forever.
 #[doc(alias = "SquareRootScheduler")]
 pub fn square_root(initial: f64, epoch: usize) -> f64 {
     initial / ((epoch + 1) as f64).sqrt()
 }
 
-/// `initial · (β t + 1)^-α` at epoch or step `t` (section 11.4): with `α` of ½ it falls for ever and slowly enough for
+/// `initial · (β t + 1)^-α` at epoch or step `t` (section 11.4): with `α` of ½ it falls forever and slowly enough for
 /// convex objectives.
 pub fn polynomial(initial: f64, step: usize, beta: f64, alpha: f64) -> f64 {
     initial * (beta * step as f64 + 1.0).powf(-alpha)

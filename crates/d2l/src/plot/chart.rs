@@ -239,8 +239,6 @@ impl Chart {
 
     /// Adds the points of a search `(xs[i], ys[i])`, joined by a line in their order; an empty label keeps them out of
     /// the legend.
-    #[doc(alias = "show_trace")]
-    #[doc(alias = "show_trace_2d")]
     pub fn trace<X, Y>(mut self, label: impl Into<String>, xs: &[X], ys: &[Y]) -> Self
     where
         X: AsPrimitive<f64>,
@@ -266,7 +264,8 @@ impl Chart {
     }
 
     /// Adds a text, its middle at `text_at`, and an arrow from it to the point `at`, both in the chart's coordinates.
-    pub fn annotate(mut self, text: impl Into<String>, at: (f64, f64), text_at: (f64, f64)) -> Self {
+    #[doc(alias = "annotate")]
+    pub fn annotation(mut self, text: impl Into<String>, at: (f64, f64), text_at: (f64, f64)) -> Self {
         self.annotations.push(Annotation { text: text.into(), at, text_at });
         self
     }

@@ -30,8 +30,8 @@ fn levels(low: f64, high: f64) -> Vec<f64> {
         .find(|factor| factor * magnitude >= least)
         .unwrap_or(10.0);
     let step = factor * magnitude;
-    let first = (low / step).floor() as i64 + 1;
-    (first..).map(|i| i as f64 * step).take_while(|&level| level < high).collect()
+    let (first, last) = ((low / step).floor() as i64 + 1, (high / step).ceil() as i64);
+    (first..last).map(|i| i as f64 * step).collect()
 }
 
 /// The pieces of a contour within the grid's squares, from edge to edge.
@@ -87,7 +87,15 @@ fn joined(segments: &[(Edge, Edge)], xs: &[f64], ys: &[f64], values: &[Vec<f64>]
     // Open lines begin at the grid's border, where an edge has one piece; what is left then is closed.
     let open = at.iter().filter(|(_, pieces)| pieces.len() == 1).map(|(&edge, _)| edge);
     let lines: Vec<Vec<Point>> = open.chain(at.keys().copied()).map(&mut follow).collect();
-    lines.into_iter().filter(|line| line.len() > 1).collect()
+    let (dx, dy) = (xs[1] - xs[0], ys[1] - ys[0]);
+    lines.into_iter().filter(|line| extent(line, |point| point.0) > dx || extent(line, |point| point.1) > dy).collect()
+}
+
+/// How far a line reaches along an axis: less than a square of the grid is a speck.
+fn extent(line: &[Point], along: impl Fn(&Point) -> f64) -> f64 {
+    let ends =
+        line.iter().map(along).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    ends.1 - ends.0
 }
 
 #[cfg(test)]
@@ -112,6 +120,15 @@ mod tests {
             let level = (radii[0] / 2.5).round() * 2.5;
             assert!(radii.iter().all(|radius| (radius - level).abs() < 0.01), "{level}: {radii:?}");
         }
+    }
+
+    #[test]
+    fn the_mean_of_a_saddles_corners_tells_which_edges_join() {
+        let [bottom, right, top, left] = [(0, 0, false), (1, 0, true), (0, 1, false), (0, 0, true)];
+        let low = segments(&[vec![1.0, -1.0], vec![-1.0, 1.0]], 0.0);
+        assert_eq!(low, [(bottom, left), (right, top)]);
+        let high = segments(&[vec![1.0, -0.5], vec![-0.5, 1.0]], 0.0);
+        assert_eq!(high, [(bottom, right), (top, left)]);
     }
 
     #[test]

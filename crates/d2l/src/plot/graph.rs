@@ -80,6 +80,11 @@ impl Graph {
         self
     }
 
+    /// The room at the left and the right, which the widest node fits into.
+    fn margin(&self) -> f64 {
+        self.nodes.iter().map(|node| node.half().0 + 4.0).fold(MARGIN, f64::max)
+    }
+
     fn find(&self, name: &str) -> Result<&Node, PlotError> {
         let missing = || PlotError::Argument(format!("the graph has an arrow at `{name}`, and no node of that name"));
         self.nodes.iter().find(|node| node.name == name).ok_or_else(missing)
@@ -87,8 +92,9 @@ impl Graph {
 }
 
 impl Node {
-    fn center(&self) -> Point {
-        (MARGIN + self.at.0 * COLUMN, MARGIN + self.at.1 * ROW)
+    /// The middle, `margin` from the figure's left border where the column is 0.
+    fn center(&self, margin: f64) -> Point {
+        (margin + self.at.0 * COLUMN, MARGIN + self.at.1 * ROW)
     }
 
     /// Half the width and height.
@@ -99,9 +105,8 @@ impl Node {
         }
     }
 
-    /// Where a line from the middle towards `other` leaves the node.
-    fn border(&self, other: Point) -> Point {
-        let (x, y) = self.center();
+    /// Where a line from the middle at `(x, y)` towards `other` leaves the node.
+    fn border(&self, (x, y): Point, other: Point) -> Point {
         let (dx, dy) = (other.0 - x, other.1 - y);
         let half = self.half();
         let t = match self.kind {
@@ -116,17 +121,24 @@ impl Draw for Graph {
     const EXTENSION: &'static str = "svg";
 
     fn scene(&self) -> Result<Scene, PlotError> {
+        for (place, node) in self.nodes.iter().enumerate() {
+            if self.nodes[..place].iter().any(|other| other.name == node.name) {
+                return Err(PlotError::Argument(format!("the graph has two nodes of the name `{}`", node.name)));
+            }
+        }
         let furthest = |along: fn(&Node) -> f64| self.nodes.iter().map(along).fold(0.0, f64::max);
+        let margin = self.margin();
         let mut scene = Scene::new(
-            2.0 * MARGIN + COLUMN * furthest(|node| node.at.0),
+            2.0 * margin + COLUMN * furthest(|node| node.at.0),
             2.0 * MARGIN + ROW * furthest(|node| node.at.1),
         );
         for (from, to) in &self.edges {
             let (from, to) = (self.find(from)?, self.find(to)?);
-            scene.arrow(from.border(to.center()), to.border(from.center()), EDGE, 1.2);
+            let (start, end) = (from.center(margin), to.center(margin));
+            scene.arrow(from.border(start, end), to.border(end, start), EDGE, 1.2);
         }
         for node in &self.nodes {
-            let ((x, y), half) = (node.center(), node.half());
+            let ((x, y), half) = (node.center(margin), node.half());
             match node.kind {
                 Kind::Value => {
                     let area = Rect { left: x - half.0, top: y - half.1, right: x + half.0, bottom: y + half.1 };
@@ -151,6 +163,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_is_one_nodes() {
+        let error = Graph::new().value("x", (0, 0)).operation("x", "+", (1, 0)).to_svg().unwrap_err().to_string();
+        assert!(error.contains("two nodes") && error.contains("`x`"), "{error}");
+    }
+
+    #[test]
+    fn a_long_name_is_within_the_figure() -> Result<(), PlotError> {
+        let graph = Graph::new().value("a value of a long name", (0, 0));
+        assert!(graph.margin() > graph.nodes[0].half().0 && graph.scene()?.width > 2.0 * graph.nodes[0].half().0);
+        Ok(())
+    }
+
+    #[test]
     fn an_arrow_needs_both_its_nodes() {
         let error = Graph::new().value("x", (0, 0)).path(["x", "z"]).to_svg().unwrap_err().to_string();
         assert!(error.contains("`z`"), "{error}");
@@ -160,7 +185,8 @@ mod tests {
     fn arrows_end_at_borders() {
         let graph = Graph::new().value("x", (0, 0)).operation("f", "f", (1, 0));
         let (x, f) = (&graph.nodes[0], &graph.nodes[1]);
-        assert_eq!(x.border(f.center()), (MARGIN + HALF, MARGIN));
-        assert_eq!(f.border(x.center()), (MARGIN + COLUMN - HALF, MARGIN));
+        let (left, right) = (x.center(MARGIN), f.center(MARGIN));
+        assert_eq!(x.border(left, right), (MARGIN + HALF, MARGIN));
+        assert_eq!(f.border(right, left), (MARGIN + COLUMN - HALF, MARGIN));
     }
 }

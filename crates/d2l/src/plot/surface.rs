@@ -8,7 +8,7 @@ use super::axis::{linear_ticks, widened};
 use super::figure::Draw;
 use super::scene::{Align, GRID, INK, Label, Point, Scene, Stroke};
 
-const SIZE: (f64, f64) = (440.0, 360.0);
+const SIZE: (f64, f64) = (440.0, 388.0);
 const TICK_SIZE: f64 = 11.0;
 const LABEL_SIZE: f64 = 13.0;
 const LINE: Stroke = Stroke::solid(RGBColor(0x1f, 0x77, 0xb4), 0.9);
@@ -16,7 +16,7 @@ const MARK: RGBColor = RGBColor(0xd6, 0x27, 0x28);
 /// matplotlib's view: 60 degrees around, 30 degrees up.
 const AZIMUTH: f64 = -60.0;
 const ELEVATION: f64 = 30.0;
-/// The height of the box to half its width.
+/// The height of the box as a share of its width.
 const HEIGHT: f64 = 0.8;
 
 type Point3 = (f64, f64, f64);
@@ -28,7 +28,7 @@ enum Look {
     Filled,
 }
 
-/// A surface z = f(x, y) as a net of lines, or filled in colours by height, over axes in three dimensions.
+/// A surface z = f(x, y) as a net of lines, or filled in colors by height, over axes in three dimensions.
 ///
 /// ```
 /// use d2l::plot::{Figure, Surface};
@@ -62,14 +62,14 @@ impl Surface {
         Self { axes: [xs, ys], heights, marks: Vec::new(), labels: [None, None, None], look: Look::Wireframe }
     }
 
-    /// Fills the surface in colours by its height.
+    /// Fills the surface in colors by its height.
     #[doc(alias = "plot_surface")]
     pub fn filled(mut self) -> Self {
         self.look = Look::Filled;
         self
     }
 
-    /// Marks a point with a red cross, which the surface does not hide.
+    /// Marks a point with a red cross, which the surface does not hide; x and y within the grid, since the mark does not widen it.
     pub fn mark(mut self, at: (f64, f64, f64)) -> Self {
         self.marks.push(at);
         self
@@ -151,8 +151,7 @@ impl Surface {
         let grid = Stroke::solid(GRID, 0.8);
         // Each axis: where a value of it stands on the edge that has its ticks, the lines of the walls through it, the way
         // from the edge to its tick, and how its texts are set.
-        type Line = fn(f64, &Space) -> [Point3; 3];
-        let walls: [Line; 3] = [
+        let walls: [WallLine; 3] = [
             |x, Space { ranges: [_, (y0, y1), (z0, z1)] }| [(x, *y0, *z0), (x, *y1, *z0), (x, *y1, *z1)],
             |y, Space { ranges: [(x0, x1), _, (z0, z1)] }| [(*x1, y, *z0), (*x0, y, *z0), (*x0, y, *z1)],
             |z, Space { ranges: [(x0, x1), (y0, y1), _] }| [(*x0, *y0, z), (*x0, *y1, z), (*x1, *y1, z)],
@@ -182,16 +181,23 @@ impl Surface {
                 scene.text(Label::new(text, at, TICK_SIZE, align));
             }
             scene.path(&edges[axis].map(|end| space.at(end)), Stroke::solid(INK, 0.9));
-            let exponent = exponent.map(|power| format!(" (10^{power})")).unwrap_or_default();
-            if let Some(label) = &self.labels[axis] {
+            let exponent = exponent.map(|power| format!("(10^{power})"));
+            let label = match (&self.labels[axis], exponent) {
+                (Some(label), Some(exponent)) => Some(format!("{label} {exponent}")),
+                (label, exponent) => label.clone().or(exponent),
+            };
+            if let Some(label) = label {
                 let (x, y) = place(f64::midpoint(low, high));
                 let away = [34.0, 34.0, 40.0][axis];
                 let at = (x + away * right, y + away * down + Label::half_capital(LABEL_SIZE));
-                scene.text(Label::new(format!("{label}{exponent}"), at, LABEL_SIZE, Align::Middle));
+                scene.text(Label::new(label, at, LABEL_SIZE, Align::Middle));
             }
         }
     }
 }
+
+/// The lines on two walls through a value of an axis, as a path of three points.
+type WallLine = fn(f64, &Space) -> [Point3; 3];
 
 /// The box around a surface: the ends of its three axes.
 struct Space {
@@ -212,7 +218,7 @@ impl Space {
         let right = -sin_a * x + cos_a * y;
         let up = -sin_e * (cos_a * x + sin_a * y) + cos_e * z;
         let scale = SIZE.0 / 3.55;
-        (SIZE.0 * 0.47 + scale * right, SIZE.1 * 0.47 - scale * up)
+        (SIZE.0 * 0.47 + scale * right, SIZE.1 * 0.49 - scale * up)
     }
 
     /// How near a point is to the eye.
@@ -285,6 +291,14 @@ mod tests {
                 }
             }
         }
+        Ok(())
+    }
+
+    #[test]
+    fn what_tick_labels_leave_out_is_written_without_a_label_too() -> Result<(), PlotError> {
+        let axis = [0.0, 1.0, 2.0];
+        let text = Surface::new(&axis, &axis, |x, y| 1e9 * (x + y)).to_svg()?;
+        assert!(text.contains("(10^9)"), "{text}");
         Ok(())
     }
 

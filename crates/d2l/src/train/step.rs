@@ -1,6 +1,6 @@
 //! What a step, and the end of an epoch, can tell.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::{DType, Tensor};
 
@@ -39,6 +39,8 @@ pub struct Step<'a> {
     pub(super) points: &'a mut Vec<Point>,
     pub(super) started: Instant,
     pub(super) before: f64,
+    /// What was measured in this epoch took that long, and is no training.
+    pub(super) untimed: &'a mut Duration,
 }
 
 /// The name of the loss on the training set.
@@ -119,11 +121,19 @@ impl Step<'_> {
         self.sums.examples += examples;
     }
 
-    /// Puts a point on a curve of its own right now, with the seconds of training so far: what section 11.5 draws.
-    pub fn mark(&mut self, name: &str, value: f64) {
+    /// Puts a point on a curve of its own right now, with the seconds of training so far: what section 11.5 draws. The time
+    /// that `value` takes is not counted as training.
+    ///
+    /// # Errors
+    /// What `value` gives.
+    pub fn measure(&mut self, name: &str, value: impl FnOnce() -> crate::Result<f64>) -> StepResult {
         let epoch = (self.epoch - 1) as f64 + self.number as f64 / self.steps.max(1) as f64;
-        let seconds = self.before + self.started.elapsed().as_secs_f64();
-        self.points.push(Point { epoch, seconds, metrics: vec![(name.to_string(), value)] });
+        let seconds = self.before + self.started.elapsed().saturating_sub(*self.untimed).as_secs_f64();
+        let asked = Instant::now();
+        let metrics = vec![(name.to_string(), value()?)];
+        *self.untimed += asked.elapsed();
+        self.points.push(Point { epoch, seconds, metrics });
+        Ok(())
     }
 
     fn finite(&self, name: &str, value: f64) -> Result<(), TrainError> {

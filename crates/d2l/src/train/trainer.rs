@@ -120,7 +120,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Sets the learning rate of every optimizer that the trainer is told of before each epoch, by the epoch's number from
+    /// Before each epoch, sets the learning rate of every optimizer that the trainer was told of, by the epoch's number from
     /// 0 (section 11.11); [`optim::schedule`](crate::optim::schedule) has the usual ones.
     ///
     /// ```
@@ -213,7 +213,9 @@ impl<'a> Trainer<'a> {
         if let Some(schedule) = &self.schedule {
             let rate = schedule(epoch - 1);
             if !(rate.is_finite() && rate >= 0.0) {
-                let message = format!("the schedule gives epoch {epoch} the learning rate {rate}, not a number from 0");
+                let message = format!(
+                    "the schedule gives epoch {epoch} the learning rate {rate}: it must be finite and not negative"
+                );
                 return Err(TrainError::Setup(message));
             }
             self.kept.optimizers.iter().for_each(|optimizer| optimizer.set_learning_rate(rate));
@@ -224,7 +226,7 @@ impl<'a> Trainer<'a> {
         }
         let (before, started) = (history.duration().as_secs_f64(), Instant::now());
         let mut sums = Sums::default();
-        let mut last = 0;
+        let (mut last, mut untimed) = (0, Duration::ZERO);
         for (place, batch) in batches.epoch().take(steps).enumerate() {
             if self.monitor.interrupted() {
                 return Err(TrainError::Interrupted { history: Box::default(), num_epochs: self.num_epochs });
@@ -232,9 +234,10 @@ impl<'a> Trainer<'a> {
             let number = place + 1;
             let batch = batch?;
             let points = &mut history.points;
-            let mut this = Step { epoch, number, steps, sums: &mut sums, points, started, before };
+            let mut this =
+                Step { epoch, number, steps, sums: &mut sums, points, started, before, untimed: &mut untimed };
             step(&mut this, batch).map_err(|error| with_rate(error, self.learning_rate()))?;
-            let seconds = started.elapsed().as_secs_f64();
+            let seconds = started.elapsed().saturating_sub(untimed).as_secs_f64();
             let means = sums.means();
             let per_second = sums.examples as f64 / seconds;
             self.monitor.step(&Progress { epoch, step: number, metrics: &means, per_second });
@@ -245,7 +248,7 @@ impl<'a> Trainer<'a> {
             }
             last = number;
         }
-        let duration: Duration = started.elapsed();
+        let duration = started.elapsed().saturating_sub(untimed);
         if last == 0 {
             return Err(TrainError::Setup(format!("epoch {epoch} has no minibatches")));
         }

@@ -83,7 +83,7 @@ fn all_optimizers_are_where_pytorch_is_after_100_steps() -> Result<()> {
     check_after_100("adam_100", |vars| Adam::new(vars, 0.01).weight_decay(0.1))?;
     check_after_100("amsgrad_100", |vars| AmsGrad::new(vars, 0.01).weight_decay(0.1))?;
     check_after_100("adamw_100", |vars| AdamW::new(vars, 0.01))?;
-    check_after_100("rmsprop_100", |vars| RmsProp::new(vars, 0.01).alpha(0.9).momentum(0.5).weight_decay(0.1))?;
+    check_after_100("rmsprop_100", |vars| RmsProp::new(vars, 0.001).alpha(0.9).momentum(0.5).weight_decay(0.1))?;
     check_after_100("adagrad_100", |vars| Adagrad::new(vars, 0.1).weight_decay(0.1))?;
     check_after_100("adadelta_100", |vars| Adadelta::new(vars, 1.0).rho(0.9).weight_decay(0.1))
 }

@@ -27,6 +27,9 @@ defaults! { Config }
 /// A function with its formula.
 type Named = (&'static str, fn(f64) -> f64);
 
+/// A function of two variables with its formula.
+type NamedSurface = (&'static str, fn(f64, f64) -> f64);
+
 /// The book's three functions: convex, not convex, convex.
 pub const FUNCTIONS: [Named; 3] =
     [("½x²", |x| 0.5 * x * x), ("cos(πx)", |x| (PI * x).cos()), ("exp(½x)", |x| (0.5 * x).exp())];
@@ -89,7 +92,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.figure("one-minimum", "(x - 1)² with a chord: its only minimum is the least of all", chart.size(480, 340))?;
 
     nb.cell("Convexity and second derivatives")?;
-    let functions: [(&str, fn(f64, f64) -> f64); 3] = [
+    let functions: [NamedSurface; 3] = [
         ("x² + xy + y²", |x, y| x * x + x * y + y * y),
         ("x² - y²", |x, y| x * x - y * y),
         ("log(exp(x) + exp(y))", |x, y| (x.exp() + y.exp()).ln()),
@@ -121,7 +124,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.say(format!("{gradient:?} projected onto the ball of radius {radius}: {projected:.2?}"))?;
     let w = Var::new(&gradient, nb.device())?;
     let mut grads = backward(&(w.sqr()? * 0.5)?.sum_all()?)?; // the gradient of ½‖w‖² is w
-    clip_gradients(&mut grads, &[w.clone()], radius)?;
+    clip_gradients(&mut grads, std::slice::from_ref(&w), radius)?;
     let clipped = grads.get(&w)?.to_vec1::<f64>()?;
     nb.say(format!("the same gradient clipped to a norm of {radius}: {clipped:.2?}"))?;
     let apart = clipped.iter().zip(projected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
@@ -150,6 +153,7 @@ mod tests {
     #[test]
     fn a_projection_leaves_what_is_inside() {
         assert_eq!(project_onto_ball([0.3, 0.4], 1.0), [0.3, 0.4]);
-        assert_eq!(project_onto_ball([3.0, 4.0], 1.0), [0.6000000000000001, 0.8]);
+        let [x, y] = project_onto_ball([3.0, 4.0], 1.0);
+        assert!((x - 0.6f64).abs() < 1e-12 && (y - 0.8f64).abs() < 1e-12);
     }
 }

@@ -31,7 +31,8 @@ pub fn empirical_risk(x: f64) -> f64 {
 
 /// Numbers from `low` up to `high`, a hundredth apart.
 pub fn hundredths(low: f64, high: f64) -> Vec<f64> {
-    (0..).map(|i| low + f64::from(i) * 0.01).take_while(|&x| x < high + 1e-9).collect()
+    let steps = ((high - low) * 100.0).round() as i32;
+    (0..=steps).map(|i| low + f64::from(i) * 0.01).collect()
 }
 
 /// Where `f` is least among `xs`.
@@ -51,8 +52,9 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let (best_empirical, best) = (least(empirical_risk, &xs), least(risk, &xs));
     let chart = Chart::new().x_label("x").y_label("risk").y_range(-1.35..0.45);
     let chart = chart.line("risk", &xs, &values(risk)).line("empirical risk", &xs, &values(empirical_risk));
-    let chart = chart.annotate("min of empirical risk", (best_empirical, empirical_risk(best_empirical)), (0.72, -1.2));
-    let chart = chart.annotate("min of risk", (best, risk(best)), (1.25, -0.45));
+    let chart =
+        chart.annotation("min of empirical risk", (best_empirical, empirical_risk(best_empirical)), (0.72, -1.2));
+    let chart = chart.annotation("min of risk", (best, risk(best)), (1.25, -0.45));
     nb.figure("risks", "The risk and the rougher empirical risk, whose minima lie apart", chart)?;
     nb.say(format!("least empirical risk at {best_empirical:.2}, where the risk is {:.3}", risk(best_empirical)))?;
     nb.say(format!("least risk at {best:.2}, where it is {:.3}", risk(best)))?;
@@ -68,7 +70,7 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         let name = if x == global { "global minimum" } else { "local minimum" };
         nb.say(format!("{name} at {x:.2}: {:.3}", risk(x)))?;
         let text_at = if x == global { (0.3, -1.0) } else { (-0.45, -0.8) };
-        chart = chart.annotate(name, (x, risk(x)), text_at);
+        chart = chart.annotation(name, (x, risk(x)), text_at);
     }
     nb.figure("local-minima", "x cos(πx), which has two minima between -1 and 2", chart)?;
     nb.metric("minima", minima.len() as f64)?;
@@ -77,7 +79,7 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let xs = hundredths(-2.0, 2.0);
     let ys: Vec<f64> = xs.iter().map(|&x| x.powi(3)).collect();
     let chart = Chart::new().x_label("x").y_label("f(x)").unlabeled_line(&xs, &ys);
-    let chart = chart.annotate("saddle point", (0.0, 0.0), (-0.3, -4.2));
+    let chart = chart.annotation("saddle point", (0.0, 0.0), (-0.3, -4.2));
     nb.figure("saddle", "x³, whose slope vanishes at 0, where there is no minimum", chart)?;
     nb.say(format!("slope of x³ at 0: {:.1e}", slope(|x| x.powi(3), 0.0)))?;
 
@@ -105,7 +107,7 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let xs = hundredths(-2.0, 5.0);
     let ys: Vec<f64> = xs.iter().map(|&x| x.tanh()).collect();
     let chart = Chart::new().x_label("x").y_label("f(x)").unlabeled_line(&xs, &ys);
-    let chart = chart.annotate("vanishing gradient", (4.0, 4f64.tanh()), (3.2, 0.2));
+    let chart = chart.annotation("vanishing gradient", (4.0, 4f64.tanh()), (3.2, 0.2));
     nb.figure("tanh", "tanh, which is nearly flat at 4", chart)?;
     let flat = slope(f64::tanh, 4.0);
     nb.say(format!("slope of tanh at 0: {:.4}, at 4: {flat:.4}", slope(f64::tanh, 0.0)))?;

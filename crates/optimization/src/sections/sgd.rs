@@ -56,6 +56,9 @@ fn sgd(steps: usize, lr: impl Fn(usize) -> f64, stream: &mut Stream) -> Vec<(f64
     })
 }
 
+/// A name, a number of steps, and the rate of each step.
+type Schedule<'a> = (&'static str, usize, &'a dyn Fn(usize) -> f64);
+
 /// The share of `n` examples that come up at least once in `n` draws with replacement.
 fn share_drawn(n: usize, stream: &mut Stream) -> f64 {
     let mut seen = vec![false; n];
@@ -67,18 +70,18 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Stochastic gradient updates")?;
     let eta = config.lr;
     let points = sgd(config.num_steps, |_| eta, nb.sampling());
-    show_trace_2d(nb, "constant", f, &points)?;
+    show_trace_2d(nb, "constant", "constant rate", f, &points)?;
 
     nb.cell("Dynamic learning rate")?;
     let exponential = |t: usize| eta * (-0.1 * t as f64).exp();
     let points = sgd(config.num_steps_exponential, exponential, nb.sampling());
-    show_trace_2d(nb, "exponential", f, &points)?;
+    show_trace_2d(nb, "exponential", "exponential rate", f, &points)?;
     let polynomial = |t: usize| schedule::polynomial(eta, t, 0.1, 0.5);
     let points = sgd(config.num_steps, polynomial, nb.sampling());
-    show_trace_2d(nb, "polynomial", f, &points)?;
+    show_trace_2d(nb, "polynomial", "polynomial rate", f, &points)?;
 
     nb.cell("Many searches")?;
-    let schedules: [(&str, usize, &dyn Fn(usize) -> f64); 3] = [
+    let schedules: [Schedule; 3] = [
         ("constant", config.num_steps, &|_| eta),
         ("exponential", config.num_steps_exponential, &exponential),
         ("polynomial", config.num_steps, &polynomial),

@@ -18,7 +18,7 @@ pub fn weave_page(workspace: &Workspace, mode: Mode) -> Result<Vec<Problem>> {
     let record = Record::read(workspace)?;
     let fresh = record.as_ref().map_or_else(String::new, table);
     let remedy = if record.is_some() { "run `cargo xtask weave`" } else { "run `cargo xtask bench --record`" };
-    weave_table(workspace, &path, &Content::Bench, &fresh, remedy, mode)
+    weave_table(workspace, &path, &Content::Table("bench"), &fresh, remedy, mode)
 }
 
 /// The command, the machine and the rows.

@@ -3,9 +3,6 @@
 //! What needs the sources of the sections is done here; what needs mdBook and a typesetter of formulas is a crate of its
 //! own, so that every other command of this tool builds in seconds.
 
-// A dependency on `site` would make this tool compile mdBook.
-#[path = "../../../site/src/files.rs"]
-mod files;
 mod front;
 mod gallery;
 mod items;
@@ -25,7 +22,6 @@ use crate::chapters::{Chapter, Section, Workspace, read};
 use crate::pages::blocks;
 use crate::report::{Problem, say};
 use crate::run::{cargo, read_run};
-use files::copy;
 use gallery::Recorded;
 pub use items::imports;
 use items::{Index, documented_crates};
@@ -52,12 +48,12 @@ pub fn book(workspace: &Workspace, options: &Options) -> Result<()> {
         fs::remove_dir_all(&sources).with_context(|| format!("cannot remove {}", sources.display()))?;
     }
     lay_out(workspace, &sources, options.docs)?;
-    let docs = if options.docs { Some(documentation(workspace)?) } else { None };
+    if options.docs {
+        // mdBook copies what is no page of its own.
+        copy(&documentation(workspace)?, &sources.join("src/doc"))?;
+    }
     let mut site = cargo(workspace);
     site.args(["run", "--quiet", "--package", "site", "--"]).arg(&sources).arg(&out);
-    if let Some(docs) = docs {
-        site.arg("--docs").arg(docs);
-    }
     let status = site.status().context("cannot start cargo")?;
     if !status.success() {
         bail!("the site was not built: see above");
@@ -75,6 +71,21 @@ fn documentation(workspace: &Workspace) -> Result<PathBuf> {
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.root.join("target"), PathBuf::from);
     Ok(target.join("doc"))
+}
+
+/// Copies a folder with all that is in it; files of the same names are replaced.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes everything that mdBook reads into `root`.
@@ -227,7 +238,7 @@ mod tests {
         let (sources, out) = (folder.path().join("sources"), folder.path().join("out"));
         lay_out(&workspace, &sources, false).unwrap();
         // It fails where a link or an anchor leads nowhere, or a page loads something from a network.
-        site::build(&sources, &out, None).unwrap();
+        site::build(&sources, &out).unwrap();
         for section in workspace.chapters().unwrap().iter().flat_map(|chapter| &chapter.sections) {
             let page = read(&out.join(&section.chapter).join(format!("{}.html", section.name))).unwrap();
             let command = format!("cargo run --release -p {} -- {}", section.chapter, section.name);

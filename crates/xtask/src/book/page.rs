@@ -4,20 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
+use d2l_hub::SETS;
 
 use super::items::{Item, source_url};
 use crate::cells::Source;
 use crate::chapters::{Section, Workspace};
+use crate::data::{bytes, size};
 use crate::pages::{Block, Content};
 use crate::run::{Data, Run};
-
-/// The sets that sections load, by the type that does.
-const DATA: [(&str, &str); 4] = [
-    ("FashionMnist", "Fashion-MNIST, 31 MB"),
-    ("HousePrices", "House prices of Ames, 0.9 MB"),
-    ("TimeMachine", "The Time Machine, 0.2 MB"),
-    ("FraEng", "English and French sentences, 3.4 MB"),
-];
 
 /// A run that takes fewer seconds needs no word about its time.
 pub const QUICK: f64 = 2.0;
@@ -59,7 +53,7 @@ impl Page<'_> {
                     None => out += &self.located(body, &self.section.module, self.source.item_lines(name)),
                 },
                 Content::Output(_) => out += &output(body),
-                Content::Results | Content::Bench | Content::Parity | Content::Nets => out += body,
+                Content::Results | Content::Table(_) => out += body,
             }
             copied = block.body.end;
         }
@@ -105,7 +99,9 @@ impl Page<'_> {
     fn data(&self) -> String {
         let sets = |items: &[&Item]| {
             let loads = |set: &str| items.iter().any(|item| item.name() == set);
-            DATA.iter().filter(|(set, _)| loads(set)).map(|(_, about)| *about).collect::<Vec<_>>().join("; ")
+            let loaded = SETS.iter().filter(|set| set.loaded_by.is_some_and(loads));
+            let facts = loaded.map(|set| format!("{}, {}", set.title, size(bytes(set))));
+            facts.collect::<Vec<_>>().join("; ")
         };
         let (own, nearby) = (sets(self.used), sets(self.nearby));
         match self.run.map(|run| run.data) {
