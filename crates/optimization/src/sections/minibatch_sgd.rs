@@ -96,11 +96,11 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("Ways to multiply, timed")?;
     let ways: [Way; 5] = [
-        ("element by element", "gflops_elements", 0, &by_elements),
-        ("element by element, on slices", "gflops_slices", 0, &on_slices),
-        ("column by column", "gflops_columns", 1, &|| by_blocks(1)),
-        ("in blocks of columns", "gflops_blocks", config.block, &|| by_blocks(config.block)),
-        ("all at once", "gflops_whole", n, &whole),
+        ("element by element", "gflop_per_second_elements", 0, &by_elements),
+        ("element by element, on slices", "gflop_per_second_slices", 0, &on_slices),
+        ("column by column", "gflop_per_second_columns", 1, &|| by_blocks(1)),
+        ("in blocks of columns", "gflop_per_second_blocks", config.block, &|| by_blocks(config.block)),
+        ("all at once", "gflop_per_second_whole", n, &whole),
     ];
     let mut table = Table::new(["A = B C", "ms", "GFLOP/s", "operations for a number that is read"]);
     for (way, metric, width, product) in ways {
