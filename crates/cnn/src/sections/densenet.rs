@@ -2,8 +2,8 @@
 //!
 //! Each convolution sees the outputs of all before it, beside a net in which it sees the last one only.
 //!
-//! `cargo run --release -p cnn -- densenet` trains narrow ones on a part of the images, in some four minutes, to training
-//! losses of 0.34 and, for the plain net, 0.55; `--scale book` has the book's settings: training loss 0.15, training
+//! `cargo run --release -p cnn -- densenet` trains narrow ones on a part of the images, in some eight minutes, to
+//! test accuracies of 0.88 and, for the plain net, 0.86; `--scale book` has the book's settings: training loss 0.15, training
 //! accuracy 0.94, test accuracy 0.8 to 0.9.
 
 use d2l::nn::{AvgPool2d, BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d};
