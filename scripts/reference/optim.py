@@ -64,6 +64,8 @@ def groups(p):
 
 run("sgd_groups", lambda p: torch.optim.SGD(groups(p)(0.01), lr=0.01, momentum=0.9))
 run("adam_groups", lambda p: torch.optim.Adam(groups(p)(0.1), lr=0.1))
+run("sgd_groups_100", lambda p: torch.optim.SGD(groups(p)(0.01), lr=0.01, momentum=0.9), **hundred)
+run("adam_groups_100", lambda p: torch.optim.Adam(groups(p)(0.01), lr=0.01), **hundred)
 run("adamw_groups", lambda p: torch.optim.AdamW(groups(p)(0.1), lr=0.1))
 run("rmsprop_groups", lambda p: torch.optim.RMSprop(groups(p)(0.02), lr=0.02))
 run("adagrad_groups", lambda p: torch.optim.Adagrad(groups(p)(0.1), lr=0.1))

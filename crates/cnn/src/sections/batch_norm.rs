@@ -39,7 +39,7 @@ fn axes(x: &Tensor) -> Result<Vec<usize>> {
     match x.rank() {
         2 => Ok(vec![0]),
         4 => Ok(vec![0, 2, 3]),
-        _ => bail!("batch normalisation is for (batch, features) or (batch, channels, h, w), not {:?}", x.dims()),
+        _ => bail!("batch normalization is for (batch, features) or (batch, channels, h, w), not {:?}", x.dims()),
     }
 }
 

@@ -73,9 +73,17 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let matrix = as_matrix(&kernel.reshape((1, 1, 3, 3))?, 6)?; // (16, 36)
     let weights = matrix.flatten_all()?.to_vec1::<f32>()?;
     let used = weights.iter().filter(|&&weight| weight != 0.0).count();
-    nb.say(format!("{} weights, of which {used} are not zero, with 9 different values", weights.len()))?;
+    let mut values: Vec<f32> = weights.iter().copied().filter(|&weight| weight != 0.0).collect();
+    values.sort_by(f32::total_cmp);
+    values.dedup();
+    let (all, distinct) = (weights.len(), values.len());
+    nb.say(format!("{all} weights, of which {used} are not zero, with {distinct} different values"))?;
     let figure = HeatMaps::new(&matrix)?.x_label("input pixel").y_label("output pixel");
-    nb.figure("matrix", "The matrix of a 3 by 3 convolution of a 6 by 6 image: nine diagonals", figure)?;
+    nb.figure(
+        "matrix",
+        "The matrix of a 3 by 3 convolution of a 6 by 6 image: nine weights, each on broken diagonals",
+        figure,
+    )?;
 
     nb.cell("Translation invariance")?;
     let (x, _) = nb.load::<FashionMnist>()?.test.batch(&[0], nb.device())?; // (1, 1, 28, 28)
@@ -104,7 +112,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     };
     let shown = [&x, &moved, &conv.forward(&x)?, &conv.forward(&moved)?, &dense(&x)?, &dense(&moved)?];
     let images = shown.iter().map(|y| Ok(Image::from_tensor(&grey(y)?)?)).collect::<anyhow::Result<Vec<_>>>()?;
-    let titles = ["image", "moved", "convolution", "of the moved", "dense layer", "of the moved"];
+    let titles = ["image", "moved", "convolution", "convolution, moved", "dense", "dense, moved"];
     let alt = "An image and the same image moved, and what a convolution and a dense layer make of both";
     nb.figure("shifted", alt, ImageGrid::new(6, images).titles(titles))
 }

@@ -3,10 +3,12 @@
 use crate::support::assert_close;
 use crate::support::reference::Reference;
 use candle_core::{DType, Device, Result, Tensor, Var};
+use d2l::data::Repeat;
 use d2l::ops::backward;
 use d2l::optim::{
     Adadelta, Adagrad, Adam, AdamW, AmsGrad, Optimizer, ParameterGroup, RmsProp, Sgd, clip_gradients, schedule,
 };
+use d2l::train::{BoxError, Checkpoints, Trained, Trainer};
 
 /// A step on the reference's objective.
 fn minimize(optimizer: &mut impl Optimizer, x: &Tensor, vars: &[Var]) -> Result<()> {
@@ -82,26 +84,65 @@ fn all_optimizers_are_where_pytorch_is_after_100_steps() -> Result<()> {
     check_after_100("nesterov_100", |vars| Sgd::new(vars, 0.01).momentum(0.9).nesterov(true))?;
     check_after_100("adam_100", |vars| Adam::new(vars, 0.01).weight_decay(0.1))?;
     check_after_100("amsgrad_100", |vars| AmsGrad::new(vars, 0.01).weight_decay(0.1))?;
+    check_after_100("sgd_groups_100", |vars| Sgd::new(groups(&vars), 0.01).momentum(0.9))?;
+    check_after_100("adam_groups_100", |vars| Adam::new(groups(&vars), 0.01))?;
     check_after_100("adamw_100", |vars| AdamW::new(vars, 0.01))?;
     check_after_100("rmsprop_100", |vars| RmsProp::new(vars, 0.001).alpha(0.9).momentum(0.5).weight_decay(0.1))?;
     check_after_100("adagrad_100", |vars| Adagrad::new(vars, 0.1).weight_decay(0.1))?;
     check_after_100("adadelta_100", |vars| Adadelta::new(vars, 1.0).rho(0.9).weight_decay(0.1))
 }
 
+/// The weight with a decay of its own, the bias at half the learning rate.
+fn groups(vars: &[Var]) -> Vec<ParameterGroup> {
+    vec![
+        ParameterGroup { weight_decay: Some(0.2), ..ParameterGroup::from(vars[..1].to_vec()) },
+        ParameterGroup { learning_rate_factor: 0.5, ..ParameterGroup::from(vars[1..].to_vec()) },
+    ]
+}
+
+/// Six steps of training, in one go and broken off after three, end on the same bits.
+fn resumes<O: Optimizer + Trained>(optimizer: impl Fn(Vec<Var>) -> O) -> std::result::Result<(), BoxError> {
+    let reference = Reference::load("optim");
+    let folder = tempfile::tempdir()?;
+    let train = |epochs: usize, resume: bool, place: &str| -> std::result::Result<Vec<f32>, BoxError> {
+        let starts = ["w", "b"].map(|name| reference.get("start", name).to_dtype(DType::F32));
+        let vars = starts.into_iter().map(|start| Var::from_tensor(&start?)).collect::<Result<Vec<_>>>()?;
+        let x = reference.get("start", "x").to_dtype(DType::F32)?;
+        let mut optimizer = optimizer(vars.clone());
+        let checkpoints = Checkpoints::new(&folder.path().join(place), "test", resume)?;
+        let trainer = Trainer::new(epochs).with(&vars).with(&optimizer).checkpoints(checkpoints);
+        trainer.run(&mut Repeat(1), |step, ()| {
+            minimize(&mut optimizer, &x, &vars)?;
+            step.count(1);
+            Ok(())
+        })?;
+        Ok(vars[0].flatten_all()?.to_vec1()?)
+    };
+    let whole = train(6, false, "whole")?;
+    train(3, false, "parts")?;
+    assert_eq!(train(6, true, "parts")?, whole);
+    Ok(())
+}
+
+#[test]
+fn every_optimizers_state_resumes_on_the_same_bits() -> std::result::Result<(), BoxError> {
+    resumes(|vars| Sgd::new(groups(&vars), 0.01).momentum(0.9).nesterov(true))?;
+    resumes(|vars| Adam::new(groups(&vars), 0.1).weight_decay(0.1))?;
+    resumes(|vars| AmsGrad::new(vars, 0.1))?;
+    resumes(|vars| AdamW::new(vars, 0.1))?;
+    resumes(|vars| RmsProp::new(vars, 0.02).momentum(0.5))?;
+    resumes(|vars| Adagrad::new(vars, 0.1))?;
+    resumes(|vars| Adadelta::new(vars, 1.0))
+}
+
 #[test]
 fn groups_step_as_pytorch_does() -> Result<()> {
-    let groups = |vars: Vec<Var>| {
-        vec![
-            ParameterGroup { weight_decay: Some(0.2), ..ParameterGroup::from(vars[..1].to_vec()) },
-            ParameterGroup { learning_rate_factor: 0.5, ..ParameterGroup::from(vars[1..].to_vec()) },
-        ]
-    };
-    check("sgd_groups", |vars| Sgd::new(groups(vars), 0.01).momentum(0.9))?;
-    check("adam_groups", |vars| Adam::new(groups(vars), 0.1))?;
-    check("adamw_groups", |vars| AdamW::new(groups(vars), 0.1))?;
-    check("rmsprop_groups", |vars| RmsProp::new(groups(vars), 0.02))?;
-    check("adagrad_groups", |vars| Adagrad::new(groups(vars), 0.1))?;
-    check("adadelta_groups", |vars| Adadelta::new(groups(vars), 1.0))
+    check("sgd_groups", |vars| Sgd::new(groups(&vars), 0.01).momentum(0.9))?;
+    check("adam_groups", |vars| Adam::new(groups(&vars), 0.1))?;
+    check("adamw_groups", |vars| AdamW::new(groups(&vars), 0.1))?;
+    check("rmsprop_groups", |vars| RmsProp::new(groups(&vars), 0.02))?;
+    check("adagrad_groups", |vars| Adagrad::new(groups(&vars), 0.1))?;
+    check("adadelta_groups", |vars| Adadelta::new(groups(&vars), 1.0))
 }
 
 #[test]

@@ -87,7 +87,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let second = features.i((.., 1))?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
     let values = labels.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
     let chart = Chart::new().x_label("second feature").y_label("label").scatter("", &second, &values, 2.0);
-    nb.figure("labels", "Labels fall in a line as the second feature grows", chart)?;
+    nb.figure("labels", "Labels fall as the second feature grows, in a wide band", chart)?;
 
     nb.cell("Reading the dataset")?;
     let mut shuffle = nb.stream(Purpose::Shuffling, "examples");

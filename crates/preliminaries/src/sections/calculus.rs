@@ -81,10 +81,10 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Another curve, with the slope from numbers")?;
     let slope = central_difference(g, 1.0, 1e-5);
     nb.say(format!("slope at 1: {slope:.6}"))?;
-    let x: Vec<f64> = (5..=20).map(|i| f64::from(i) / 10.0).collect();
+    let x: Vec<f64> = (50..=200).map(|i| f64::from(i) / 100.0).collect();
     let y: Vec<f64> = x.iter().map(|&x| g(x)).collect();
     let line: Vec<f64> = x.iter().map(|&x| tangent(g, slope, 1.0, x)).collect();
-    let chart = plot(&x, [("f(x)", &y[..]), ("Tangent line (x=1)", &line)]).x_label("x").y_label("f(x)");
+    let chart = plot(&x, [("g(x)", &y[..]), ("Tangent line (x=1)", &line)]).x_label("x").y_label("g(x)");
     nb.figure("tangent-cubic", "The curve x³ - 1/x and its tangent 4x - 4, which touch at x = 1", chart)?;
 
     nb.cell("Partial derivatives and the gradient")?;

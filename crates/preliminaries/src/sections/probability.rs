@@ -72,7 +72,8 @@ pub const INFECTED: f64 = 0.0015;
 pub const FIRST_TEST: DiagnosticTest = DiagnosticTest { if_infected: 1.0, if_healthy: 0.01 };
 pub const SECOND_TEST: DiagnosticTest = DiagnosticTest { if_infected: 0.98, if_healthy: 0.03 };
 
-/// Tests so many people twice; returns how many had two positive results, and how many of those are infected.
+/// Tests so many people, those with a positive result once more; returns how many had two positive results, and how many
+/// of those are infected.
 pub fn test_people(stream: &mut Stream, people: usize) -> (u32, u32) {
     let (mut positive, mut infected) = (0, 0);
     for _ in 0..people {

@@ -3,8 +3,8 @@
 //! A net that reads the text from both ends, put to a use that it cannot have: predicting what comes next. It reaches a
 //! low perplexity, since it sees the answer, and writes nonsense, where there is no answer to see.
 //!
-//! `cargo run --release -p rnn -- bi-rnn`
-//! 500 epochs: perplexity at most 1.15.
+//! `cargo run --release -p rnn -- bi-rnn` trains for 300 of the book's 500 epochs; `--scale book` for all of them.
+//! Perplexity at most 1.15, with 500 epochs 1.11.
 
 use d2l::nn::{Lstm, RecurrentConfig};
 use d2l::notebook::within;
@@ -25,7 +25,10 @@ pub struct Config {
     pub num_layers: usize,
 }
 
-defaults! { Config: Smoke { batch_size: 8, num_steps: 10, max_tokens: 1000, num_hiddens: 32, num_epochs: 3 } }
+defaults! { Config, on a CPU Laptop:
+    Laptop { num_epochs: 300 }
+    Smoke { batch_size: 8, num_steps: 10, max_tokens: 1000, num_hiddens: 32, num_epochs: 3 }
+}
 
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Reading the dataset")?;
