@@ -162,7 +162,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Cross-correlation and convolution")?;
     let turned = detector.flip(&[1])?; // (1, 2)
     let convolved = cross_correlation(&image, &turned)?;
-    nb.show("largest of |convolved + edges|", (convolved + &edges)?.abs()?.max_all()?.to_scalar::<f32>()?)?;
+    nb.show("flipping the detector changes the sign", (convolved + &edges)?.abs()?.max_all()?.to_scalar::<f32>()?)?;
 
     nb.cell("Feature map and receptive field")?;
     let parameters = nb.parameters();
