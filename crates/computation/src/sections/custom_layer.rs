@@ -3,7 +3,7 @@
 //! Layers of one's own, without parameters and with them.
 //!
 //! `cargo run --release -p computation -- custom-layer`
-//! Less than a second. The mean of what the centring layer returns is zero, to rounding.
+//! Less than a second. The mean of what the centering layer returns is zero, to rounding.
 
 use d2l::nn::{Linear, init};
 use d2l::ops::{self, relu};
@@ -12,7 +12,7 @@ use d2l::prelude::*;
 /// Sizes; the defaults are the book's.
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Config {
-    /// Inputs in the batch of the centred net
+    /// Inputs in the batch of the centered net
     #[arg(long, default_value_t = 4, value_parser = count)]
     pub batch_size: usize,
 }
@@ -65,7 +65,7 @@ impl Module for ReluLinear {
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("A layer without parameters")?;
     let x = Tensor::new(&[1f32, 2.0, 3.0, 4.0, 5.0], nb.device())?;
-    nb.show("centred", Centered.forward(&x)?)?;
+    nb.show("centered", Centered.forward(&x)?)?;
 
     nb.cell("As part of a net")?;
     let vb = nb.parameters().builder();
@@ -73,7 +73,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let x = nb.uniform((config.batch_size, 8))?; // (batch, 8)
     let mean = net.forward_t(&x, false)?.mean_all()?; // (batch, 128) -> ()
     nb.show("mean of net(x)", &mean)?;
-    nb.metric("mean_after_centring", f64::from(mean.abs()?.to_scalar::<f32>()?))?;
+    nb.metric("mean_after_centering", f64::from(mean.abs()?.to_scalar::<f32>()?))?;
 
     nb.cell("A layer with parameters")?;
     let layer = ReluLinear::new(5, 3, &nb.parameters().builder())?;
@@ -98,7 +98,7 @@ mod tests {
     use crate::testing::{assert_trained, normal, parameters};
 
     #[test]
-    fn centring_leaves_differences_and_takes_the_mean() -> Result<()> {
+    fn centering_leaves_differences_and_takes_the_mean() -> Result<()> {
         let x = Tensor::new(&[[1f32, 2.0], [3.0, 6.0]], &Device::Cpu)?;
         assert_eq!(Centered.forward(&x)?.to_vec2::<f32>()?, [[-2.0, -1.0], [0.0, 3.0]]);
         // A shift of all elements changes nothing, so the gradient of any output sums to zero.

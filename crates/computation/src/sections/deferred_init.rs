@@ -81,7 +81,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     deferred_mlp(&others.builder())?.forward_t(&wider, false)?;
     nb.say(listed(&others))?;
 
-    nb.cell("What an initialiser needs")?;
+    nb.cell("What an initializer needs")?;
     let untouched = nb.parameters();
     let net = deferred_mlp(&untouched.builder())?;
     nb.show("numbers before", untouched.count())?;

@@ -107,7 +107,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.show("bias of its first layer", second.get::<Linear>(0)?.bias().context("the layer has a bias")?)?;
     nb.show("the same by name", nested.get("0.block 1.0.bias").context("the parameter has a name")?.as_tensor())?;
 
-    nb.cell("Built-in initialisers")?;
+    nb.cell("Built-in initializers")?;
     parameters.initialize(|name, _| {
         Ok(Some(if name.ends_with("weight") { init::normal(0.01) } else { init::constant(0.0) }))
     })?;
@@ -125,7 +125,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.show("Xavier's", hidden.weight().get(0)?)?;
     nb.show("all 42", net.get::<Linear>(2)?.weight())?;
 
-    nb.cell("A custom initialiser")?;
+    nb.cell("A custom initializer")?;
     let weight = parameters.get("0.weight").context("the net has a layer 0")?; // (8, 4)
     far_or_zero(&weight, nb)?;
     nb.show("first rows", weight.narrow(0, 0, 2)?)?;
@@ -134,7 +134,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     set_one(&weight, 42.0)?;
     nb.show("the first set to 42", weight.get(0)?)?;
 
-    nb.cell("What the initialisers draw")?;
+    nb.cell("What the initializers draw")?;
     let wide = nb.parameters();
     Linear::without_bias(100, 100, &wide.builder())?;
     let weight = wide.get("weight").context("the layer has a weight")?; // (100, 100)
@@ -150,7 +150,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         panels.push(chart.histogram([("", values.as_slice())], 40));
     }
     let alt = "Histograms of 10,000 weights: a bell, a level block, and two blocks with a spike at zero between them";
-    nb.figure("initialisers", alt, Panels::new(3, panels))?;
+    nb.figure("initializers", alt, Panels::new(3, panels))?;
 
     nb.cell("Tied parameters")?;
     let tied = nb.parameters();

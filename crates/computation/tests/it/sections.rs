@@ -49,7 +49,7 @@ fn parameters_are_found_initialized_and_shared() -> anyhow::Result<()> {
     let by_layer = access.split_once("bias of its first layer").and_then(|(_, rest)| numbers(rest));
     assert!(by_layer.is_some());
     assert_eq!(by_layer, numbers(name));
-    let built_in = text(&record, "Built-in initialisers");
+    let built_in = text(&record, "Built-in initializers");
     assert!(built_in.contains("[1., 1., 1., 1.]") && built_in.contains("42., 42."), "{built_in}");
     assert!(text(&record, "Tied parameters").contains("equal after a change of one = true"));
     assert!(value(&record, "tied_gradient_difference") < 1e-5);
@@ -63,7 +63,7 @@ fn sizes_are_found_at_the_first_call() -> anyhow::Result<()> {
     assert!(text(&record, "The first input").contains("0.weight [256, 12]"));
     let other = text(&record, "Another size of input");
     assert!(other.contains("in layer 0 (DeferredLinear)") && other.contains("0.weight [256, 13]"), "{other}");
-    let numbers = text(&record, "What an initialiser needs");
+    let numbers = text(&record, "What an initializer needs");
     assert!(numbers.contains("numbers before = 0") && numbers.contains("numbers after = 5898"), "{numbers}");
     Ok(())
 }
@@ -72,7 +72,7 @@ fn sizes_are_found_at_the_first_call() -> anyhow::Result<()> {
 fn custom_layers_work_alone_and_in_nets() -> anyhow::Result<()> {
     let record = run("custom-layer", &[])?;
     assert!(text(&record, "A layer without parameters").contains("[-2., -1.,  0.,  1.,  2.]"));
-    assert!(value(&record, "mean_after_centring") < 1e-6);
+    assert!(value(&record, "mean_after_centering") < 1e-6);
     assert!(text(&record, "A net of such layers").contains("ReluLinear"));
     Ok(())
 }

@@ -160,7 +160,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     }
     nb.say(table)?;
     let alt =
-        "Spread of each layer's outputs on the left and of its weights' gradients on the right, by initialization";
+        "Spread of each layer's outputs on the left and of the gradients for them on the right, by initialization";
     nb.figure("initializations", alt, Panels::new(2, panels))
 }
 

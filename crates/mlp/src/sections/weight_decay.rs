@@ -80,7 +80,7 @@ fn show_both(nb: &mut Notebook, kind: &str, decay: f64, without: &Outcome, with:
     for (decay, (history, norm)) in [(0.0, without), (decay, with)] {
         let (train, test) = (last(history, "train"), last(history, "test"));
         table.row([decay.to_string(), format!("{train:.2e}"), format!("{test:.3}"), format!("{norm:.3}")]);
-        let chart = Chart::new().size(420, 300).x_label("epochs").y_label("loss").log_y();
+        let chart = Chart::new().size(420, 300).x_label("epoch").y_label("loss").log_y();
         charts.push(["train", "test"].iter().fold(chart.title(format!("λ = {decay}")), |chart, set| {
             let (epochs, losses) = history.curve(set);
             chart.line(*set, &epochs, &losses)
@@ -128,9 +128,10 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     show_both(nb, "scratch", config.weight_decay, &without, &with)?;
 
     nb.cell("Concise implementation")?;
-    let mut concise = |nb: &Notebook, name, decay: f64| -> anyhow::Result<Outcome> {
-        let (parameters, normal) = (nb.parameters(), Init::Randn { mean: 0.0, stdev: 1.0 });
-        let net = Linear::with_init(inputs, 1, &parameters.builder().pp("output"), normal, normal)?;
+    let normal = Init::Randn { mean: 0.0, stdev: 1.0 };
+    let mut concise = |nb: &Notebook, name, decay: f64, bias: Init| -> anyhow::Result<Outcome> {
+        let parameters = nb.parameters();
+        let net = Linear::with_init(inputs, 1, &parameters.builder().pp("output"), normal, bias)?;
         // The decay is for the weight alone: the bias is its own group.
         let mut weight = parameters.trained();
         let bias = weight.split_off(1);
@@ -145,9 +146,15 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         })?;
         Ok((history, l2_norm(net.weight())?))
     };
-    let without = concise(nb, "concise-without-decay", 0.0)?;
-    let with = concise(nb, "concise-with-decay", config.weight_decay)?;
-    show_both(nb, "concise", config.weight_decay, &without, &with)
+    let without = concise(nb, "concise-without-decay", 0.0, normal)?;
+    let with = concise(nb, "concise-with-decay", config.weight_decay, normal)?;
+    show_both(nb, "concise", config.weight_decay, &without, &with)?;
+
+    nb.cell("With the bias from zero")?;
+    let (history, norm) = concise(nb, "concise-bias-from-zero", config.weight_decay, Init::Const(0.0))?;
+    let test_loss = history.last("test").unwrap_or(f64::NAN);
+    nb.say(format!("λ = {}: test loss {test_loss:.3}, norm of w {norm:.3}", config.weight_decay))?;
+    nb.metric("test_loss_bias_from_zero", test_loss)
 }
 
 #[cfg(test)]
