@@ -62,9 +62,13 @@ fn step(row: &Row) -> String {
 /// The trainings of the recorded runs.
 fn trained(workspace: &Workspace, runs: &[(&Section, Run)]) -> Result<String> {
     let torch = parity::torch_spreads(workspace, "test_acc")?;
-    let mut table = String::from(
-        "\n### As trained here\n\n| net | images | side | parameters | multiply-adds an image | images/s | s | test accuracy: \
-         least, median, most | PyTorch |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |\n",
+    // PyTorch's column only where somebody ran it at these settings.
+    let of = |section: &Section| torch.get(&format!("{}/{}", section.chapter, section.name));
+    let has_torch = runs.iter().any(|(section, _)| of(section).is_some());
+    let (head, rule) = if has_torch { (" PyTorch |", " --- |") } else { ("", "") };
+    let mut table = format!(
+        "\n### As trained here\n\n| net | images | epochs | side | parameters | multiply-adds an image | images/s | s | test \
+         accuracy: least, median, most |{head}\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |{rule}\n",
     );
     for (section, run) in runs {
         for (name, training) in &run.trainings {
@@ -79,15 +83,16 @@ fn trained(workspace: &Workspace, runs: &[(&Section, Run)]) -> Result<String> {
             let side = if name == "lenet" { "28".to_owned() } else { setting("side") };
             let parameters = median(run, &format!("parameters_{name}")).map_or_else(String::new, millions);
             let reached = spread(run.seeds.iter().map(|seed| &seed.metrics), &accuracy);
-            let torch = torch.get(&format!("{}/{}", section.chapter, section.name)).filter(|_| is_main);
+            let torch = of(section).filter(|_| is_main).map_or("", String::as_str);
+            let torch = if has_torch { format!(" {torch} |") } else { String::new() };
             writeln!(
                 table,
-                "| {net} | {} | {side} | {parameters} | {} | {:.0} | {:.0} | {reached} | {} |",
+                "| {net} | {} | {} | {side} | {parameters} | {} | {:.0} | {:.0} | {reached} |{torch}",
                 setting("examples"),
+                training.epochs,
                 millions(cost),
                 training.per_second,
                 training.seconds,
-                torch.map_or("", String::as_str)
             )?;
         }
     }
@@ -154,7 +159,7 @@ mod tests {
         assert!(weave_page(&fixture.workspace, &chapters, Mode::Write).unwrap().is_empty());
         let page = fixture.read("notebooks-md/deep-nets.md");
         assert!(page.contains("| [first](demo/first.md) | 46.8 million | 1000 million | "), "{page}");
-        let row = "| [first](demo/first.md) | 20000 | 64 | 99 | 1.23 million | 700 | 60 | 0.500, 0.600, 0.700 |  |";
-        assert!(page.contains(row), "{page}");
+        let row = "| [first](demo/first.md) | 20000 | 2 | 64 | 99 | 1.23 million | 700 | 60 | 0.500, 0.600, 0.700 |\n";
+        assert!(page.contains(row) && !page.contains("most | PyTorch |"), "{page}");
     }
 }

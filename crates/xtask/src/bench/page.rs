@@ -117,6 +117,6 @@ mod tests {
     fn other_markers_are_told() {
         let fixture = Fixture::new();
         fixture.write("notebooks-md/performance.md", "<!-- run -->\n<!-- /run -->\n");
-        assert!(problems(&fixture, Mode::Check)[0].contains("shows the benchmark only"));
+        assert!(problems(&fixture, Mode::Check)[0].contains("shows the table `bench` only"));
     }
 }
