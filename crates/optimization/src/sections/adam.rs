@@ -43,7 +43,7 @@ fn corrected_step(parameter: &Var, v: &Tensor, s: &Tensor, lr: f64, eps: f64, t:
     parameter.set(&(parameter.as_detached_tensor() - ((v * lr)? / (s.sqrt()? + eps)?)?)?)
 }
 
-/// A step of Adam: `v ← β₁ v + (1 − β₁) g`, `s ← β₂ s + (1 − β₂) g²`, then [`corrected_step`].
+/// A step of Adam: `v ← β₁ v + (1 − β₁) g`, `s ← β₂ s + (1 − β₂) g²`, then `corrected_step`.
 pub fn adam(lr: f64) -> Algorithm {
     Algorithm::new(2, move |parameter, grad, states, t| {
         let v = average(&states[0].as_detached_tensor(), grad, BETAS.0)?;
