@@ -58,23 +58,6 @@ def xavier_weights(layer):
         nn.init.xavier_uniform_(layer.weight)
 
 
-def relu_lenet():
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(400, 120),
-        nn.ReLU(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        nn.Linear(84, 10),
-    )
-
-
 def cosine(epoch, initial=0.3, last=0.01, steps=20, warmup=0):
     """Half a cosine from `initial` to `last` after a linear warm-up from 0."""
     if epoch < warmup:
@@ -107,7 +90,7 @@ NETS = {
     "cnn/googlenet": (lambda c: vision_nets.googlenet(c["narrowing"]), xavier_weights, ""),
     "cnn/resnet": (lambda c: vision_nets.resnet18(c["narrowing"]), xavier_weights, ""),
     "cnn/densenet": (lambda c: vision_nets.densenet(c["narrowing"]), xavier_weights, ""),
-    "optimization/lr-scheduler": (lambda c: relu_lenet(), lambda layer: None, SCHEDULES),
+    "optimization/lr-scheduler": (lambda c: vision_nets.lenet(nn.ReLU, nn.MaxPool2d), lambda layer: None, SCHEDULES),
 }
 
 

@@ -13,19 +13,19 @@ def mlp():
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
 
 
-def lenet():
+def lenet(activation=nn.Sigmoid, pool=nn.AvgPool2d):
     return nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2),
-        nn.Sigmoid(),
-        nn.AvgPool2d(2),
+        activation(),
+        pool(2),
         nn.Conv2d(6, 16, 5),
-        nn.Sigmoid(),
-        nn.AvgPool2d(2),
+        activation(),
+        pool(2),
         nn.Flatten(),
         nn.Linear(16 * 5 * 5, 120),
-        nn.Sigmoid(),
+        activation(),
         nn.Linear(120, 84),
-        nn.Sigmoid(),
+        activation(),
         nn.Linear(84, 10),
     )
 

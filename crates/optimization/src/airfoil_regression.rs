@@ -144,7 +144,7 @@ pub fn train_concise<O: Optimizer + Trained>(
     let net = Linear::with_init(inputs, 1, &parameters.builder().pp("linear"), weights, Init::Const(0.0))?;
     let mut optimizer = optimizer(&parameters);
     let mut minibatches = data.loader(batch_size, nb)?;
-    let trainer = nb.trainer(2 * data.num_epochs).named(name).with(&parameters).with(&optimizer);
+    let trainer = nb.trainer(data.num_epochs.saturating_mul(2)).named(name).with(&parameters).with(&optimizer);
     let trainer = trainer.each_epoch(|epoch| epoch.metric("loss", data.loss(|x| net.forward(x))?));
     let history = trainer.run(&mut minibatches, |step, (x, y)| {
         let loss = mse_loss(&net.forward(&x)?, &y, Reduction::Mean)?; // without the half

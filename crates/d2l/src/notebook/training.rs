@@ -113,13 +113,13 @@ impl Notebook {
                 if first.len() < count {
                     first.push(shown()?);
                 }
-                if label != predicted && mistakes.len() < count {
-                    mistakes.push(shown()?);
+                // Counted up to the last mistake that is shown, or to the end.
+                if mistakes.len() < count {
                     seen = indices[row] + 1;
+                    if label != predicted {
+                        mistakes.push(shown()?);
+                    }
                 }
-            }
-            if mistakes.len() < count {
-                seen = indices.len() + indices[0];
             }
         }
         let right = first.iter().filter(|(_, label, predicted)| label == predicted).count();

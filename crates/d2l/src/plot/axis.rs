@@ -111,12 +111,17 @@ impl Axis {
     }
 }
 
+/// The smallest of `factors`, which rise to 10, times a power of ten that is at least `least`.
+pub(super) fn round_step(least: f64, factors: &[f64]) -> f64 {
+    let magnitude = 10_f64.powf(least.log10().floor());
+    factors.iter().find(|&factor| factor * magnitude >= least * (1.0 - 1e-9)).unwrap_or(&10.0) * magnitude
+}
+
 pub(super) fn linear_ticks(low: f64, high: f64, intervals: usize, whole: bool) -> (Vec<(f64, String)>, Option<i32>) {
     let least = (high - low) / intervals as f64;
-    let magnitude = 10_f64.powf(least.log10().floor());
     let factors: &[f64] = if whole { &[1.0, 2.0, 5.0, 10.0] } else { &[1.0, 2.0, 2.5, 5.0, 10.0] };
-    let factor = factors.iter().find(|&factor| factor * magnitude >= least * (1.0 - 1e-9)).unwrap_or(&10.0);
-    let step = if whole { (factor * magnitude).max(1.0) } else { factor * magnitude };
+    let step = round_step(least, factors);
+    let step = if whole { step.max(1.0) } else { step };
 
     let power = low.abs().max(high.abs()).log10().floor() as i32;
     let exponent = (!(-3..=4).contains(&power)).then_some(power);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::axis::round_step;
 use super::scene::Point;
 
 const LEVELS: usize = 8;
@@ -23,13 +24,8 @@ pub(super) fn lines(xs: &[f64], ys: &[f64], f: impl Fn(f64, f64) -> f64) -> Vec<
 
 /// Round values between `low` and `high`, at most [`LEVELS`].
 fn levels(low: f64, high: f64) -> Vec<f64> {
-    let least = (high - low) / LEVELS as f64;
-    let magnitude = 10f64.powf(least.log10().floor());
-    let factor = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0]
-        .into_iter()
-        .find(|factor| factor * magnitude >= least)
-        .unwrap_or(10.0);
-    let step = factor * magnitude;
+    let factors = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    let step = round_step((high - low) / LEVELS as f64, &factors);
     let (first, last) = ((low / step).floor() as i64 + 1, (high / step).ceil() as i64);
     (first..last).map(|i| i as f64 * step).collect()
 }

@@ -247,7 +247,7 @@ fn ticks(count: usize, words: &[String], cell: f64) -> Vec<(usize, String)> {
 }
 
 /// The color at a place between 0, the first of `scale`, and 1, its last.
-fn blend(scale: &[RGBColor], fraction: f64) -> RGBColor {
+pub(super) fn blend(scale: &[RGBColor], fraction: f64) -> RGBColor {
     if !fraction.is_finite() {
         return MISSING;
     }

@@ -6,12 +6,16 @@ use plotters::style::RGBColor;
 use super::PlotError;
 use super::axis::{linear_ticks, widened};
 use super::figure::Draw;
+use super::heat_maps::blend;
 use super::scene::{Align, GRID, INK, Label, Point, Scene, Stroke};
 
 const SIZE: (f64, f64) = (440.0, 388.0);
 const TICK_SIZE: f64 = 11.0;
 const LABEL_SIZE: f64 = 13.0;
 const LINE: Stroke = Stroke::solid(RGBColor(0x1f, 0x77, 0xb4), 0.9);
+/// From dark blue over green to yellow.
+const HEIGHTS: [RGBColor; 5] =
+    [RGBColor(68, 1, 84), RGBColor(59, 82, 139), RGBColor(33, 145, 140), RGBColor(94, 201, 98), RGBColor(253, 231, 37)];
 const MARK: RGBColor = RGBColor(0xd6, 0x27, 0x28);
 /// matplotlib's view: 60 degrees around, 30 degrees up.
 const AZIMUTH: f64 = -60.0;
@@ -229,17 +233,6 @@ impl Space {
     }
 }
 
-/// From dark blue over green to yellow, as heights rise from 0 to 1.
-fn color(height: f64) -> RGBColor {
-    const STOPS: [[f64; 3]; 5] =
-        [[68.0, 1.0, 84.0], [59.0, 82.0, 139.0], [33.0, 145.0, 140.0], [94.0, 201.0, 98.0], [253.0, 231.0, 37.0]];
-    let place = height.clamp(0.0, 1.0) * (STOPS.len() - 1) as f64;
-    let stop = (place as usize).min(STOPS.len() - 2);
-    let t = place - stop as f64;
-    let [r, g, b] = [0, 1, 2].map(|c| (STOPS[stop][c] * (1.0 - t) + STOPS[stop + 1][c] * t).round() as u8);
-    RGBColor(r, g, b)
-}
-
 impl Draw for Surface {
     const EXTENSION: &'static str = "svg";
 
@@ -252,7 +245,7 @@ impl Draw for Surface {
             Look::Filled => {
                 let (low, high) = space.ranges[2];
                 for (mut corners, mean) in self.faces(&space) {
-                    scene.polygon(corners.clone(), color((mean - low) / (high - low)), 1.0);
+                    scene.polygon(corners.clone(), blend(&HEIGHTS, (mean - low) / (high - low)), 1.0);
                     corners.push(corners[0]);
                     scene.path(&corners, Stroke::solid(INK, 0.25));
                 }

@@ -113,8 +113,8 @@ fn line_search(x1: f64, x2: f64, evaluations: &mut usize) -> (f64, f64) {
         *evaluations += 1;
         steep(y1, y2) <= steep(x1, x2) - 0.1 * eta * (g1 * g1 + g2 * g2)
     };
-    let etas = std::iter::successors(Some(1.0), |eta| Some(eta / 2.0)).take(60);
-    etas.into_iter().find(|&eta| falls(eta)).map_or((x1, x2), at)
+    let mut etas = std::iter::successors(Some(1.0), |eta| Some(eta / 2.0)).take(60);
+    etas.find(|&eta| falls(eta)).map_or((x1, x2), at)
 }
 
 pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@
 
 use std::time::Instant;
 
+use d2l::notebook::within;
 use d2l::prelude::*;
 use d2l::train::Point;
 
@@ -16,7 +17,7 @@ use crate::airfoil_regression::{AirfoilSettings, Algorithm, show_loss, train_con
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Config {
     /// Rows and columns of the matrices that are multiplied
-    #[arg(long, default_value_t = 256, value_parser = count)]
+    #[arg(long, default_value_t = 256, value_parser = within::<1, 4096>)]
     pub side: usize,
     /// Columns of a block
     #[arg(long, default_value_t = 64, value_parser = count)]
