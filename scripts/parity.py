@@ -1,7 +1,7 @@
 """Trains the book's image classifiers in PyTorch with the settings of the recorded runs, for the page parity.md.
 
     python3 scripts/parity.py                        every section below, seeds 1 to 3
-    python3 scripts/parity.py cnn/resnet --seeds 5
+    python3 scripts/parity.py cnn/resnet --seeds 5 --device cuda
     python3 scripts/parity.py --threads 2 --list
 
 Reads the hyperparameters from `notebooks-md/<section>/run.json`, the images from the folder that the sections fetch
@@ -10,6 +10,7 @@ Needs PyTorch 2, NumPy and Pillow.
 """
 
 import argparse
+import fcntl
 import gzip
 import json
 import math
@@ -112,6 +113,7 @@ def images(kind, count, side):
 def train(net, data, config, rate):
     """Losses and accuracies of each epoch, by the book's loop, at the learning rate that `rate` gives each."""
     (x, y), (test_x, test_y) = data
+    device = x.device
     loss = nn.CrossEntropyLoss(reduction="none")
     optimizer = torch.optim.SGD(net.parameters(), lr=rate(config, 0))
     metrics = {"train_loss": [], "train_acc": [], "test_acc": []}
@@ -119,7 +121,7 @@ def train(net, data, config, rate):
         optimizer.param_groups[0]["lr"] = rate(config, epoch)
         net.train()
         total_loss = correct = 0.0
-        for indices in torch.randperm(len(x)).split(config["batch_size"]):
+        for indices in torch.randperm(len(x)).to(device).split(config["batch_size"]):
             scores = net(x[indices])
             losses = loss(scores, y[indices])
             optimizer.zero_grad()
@@ -138,8 +140,8 @@ def train(net, data, config, rate):
     return metrics
 
 
-def run(section, seeds):
-    """What the page keeps of a section's runs in PyTorch."""
+def run(section, seeds, device):
+    """What the page keeps of a section's runs in PyTorch, on `device` with its products in full precision."""
     record = PAGES / section / "run.json"
     try:
         recorded = json.loads(record.read_text())
@@ -152,7 +154,7 @@ def run(section, seeds):
     examples = config.get("examples", 60_000)
     tests = 10_000 if examples >= 60_000 else min(-(-examples // 3), 10_000)
     side = config.get("side", 28)
-    data = images("train", examples, side), images("t10k", tests, side)
+    data = [[tensor.to(device) for tensor in images(kind, n, side)] for kind, n in [("train", examples), ("t10k", tests)]]
     runs = []
     for seed in range(1, seeds + 1):
         kept = {}
@@ -160,6 +162,7 @@ def run(section, seeds):
             torch.manual_seed(seed)
             net = make(config)
             net.apply(initialize)
+            net.to(device)
             start = time.perf_counter()
             metrics = train(net, data, config, rate)
             seconds = time.perf_counter() - start
@@ -167,7 +170,19 @@ def run(section, seeds):
             print(f"{section}{suffix} seed {seed}: {last}, {seconds:.0f} s", flush=True)
             kept |= {name + suffix: values for name, values in metrics.items()}
         runs.append({"seed": seed, "metrics": kept})
-    return {"pytorch": torch.__version__.split("+")[0], "config": config, "runs": runs}
+    return {"pytorch": torch.__version__.split("+")[0], "device": device, "config": config, "runs": runs}
+
+
+def keep(section, result):
+    """Puts a section's result into the file of results, which several of these programs may write to at once."""
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    with open(RESULTS.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        results[section] = result
+        fresh = RESULTS.with_suffix(".new")
+        fresh.write_text(json.dumps(dict(sorted(results.items())), indent=2) + "\n")
+        fresh.replace(RESULTS)
 
 
 def main():
@@ -175,6 +190,7 @@ def main():
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="such as cnn/resnet; all if none is named")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--list", action="store_true", help="list the sections instead")
     arguments = parser.parse_args()
     if arguments.list:
@@ -184,15 +200,12 @@ def main():
         parser.error(f"there is no {unknown[0]} here; choose from {', '.join(NETS)}")
     if arguments.seeds < 1:
         parser.error("--seeds: at least one")
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: PyTorch sees no GPU here")
     torch.set_num_threads(arguments.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     for section in arguments.sections or NETS:
-        result = run(section, arguments.seeds)
-        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        results[section] = result
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        fresh = RESULTS.with_suffix(".new")
-        fresh.write_text(json.dumps(dict(sorted(results.items())), indent=2) + "\n")
-        fresh.replace(RESULTS)
+        keep(section, run(section, arguments.seeds, arguments.device))
 
 
 if __name__ == "__main__":

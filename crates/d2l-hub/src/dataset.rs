@@ -11,7 +11,8 @@ pub struct Dataset {
     pub path: &'static str,
     /// The publisher's addresses, tried in order.
     pub urls: &'static [&'static str],
-    /// The publisher's file in bytes. Other accepted packings differ a little; much more is not downloaded.
+    /// The publisher's file in bytes, or a bound on them where nobody has counted. Other accepted packings differ a little;
+    /// much more is not downloaded.
     pub size: u64,
     /// A file is trusted if one of these is its own.
     pub hashes: &'static [Hash],
@@ -26,6 +27,20 @@ impl Dataset {
     pub fn max_size(&self) -> u64 {
         self.size + self.size / 8 + (64 << 10)
     }
+}
+
+/// A folder of files that stands in for an archive which cannot be had: only mirrors that are folders hold it, and it is used
+/// where it lies.
+#[derive(Debug, Clone, Copy)]
+pub struct Folder {
+    /// Its name here.
+    pub name: &'static str,
+    /// Its place in the cache folder and in a mirror.
+    pub path: &'static str,
+    /// How many files it has, those of folders in it too.
+    pub files: usize,
+    /// SHA-256 of its list: a line `hash  path` for each file, as `sha256sum` prints it, sorted by the path's bytes.
+    pub sha256: &'static str,
 }
 
 /// What readers are told of a set, which is one or several of the files that the hub knows.

@@ -25,6 +25,12 @@ pub enum HubError {
         list(.attempts), path.display()
     )]
     Unavailable { name: &'static str, path: PathBuf, mirror_path: &'static str, attempts: Vec<Attempt> },
+    /// No mirror has a folder; each place is listed with its reason.
+    #[error(
+        "cannot get the folder `{name}`:{}\nSet D2L_MIRROR to a folder that has {mirror_path}",
+        list(.attempts)
+    )]
+    NoFolder { name: &'static str, mirror_path: &'static str, attempts: Vec<Attempt> },
     #[error("{}: cannot be written ({reason}); free some space, or set D2L_DATA_DIR to a folder that can be written", path.display())]
     Write { path: PathBuf, reason: io::Error },
     #[error(
@@ -87,6 +93,8 @@ pub enum SourceError {
     TooLarge { limit: u64, size: u64 },
     #[error("not the file: {bytes} bytes with SHA-256 {got}{}, wanted {wanted} ({size} bytes)", sha1(.got_sha1.as_deref()))]
     Hash { got: String, got_sha1: Option<String>, bytes: u64, wanted: String, size: u64 },
+    #[error("not the folder: {found}, wanted {files} files whose list has SHA-256 {wanted}")]
+    Folder { found: String, files: usize, wanted: &'static str },
     #[error("{0}")]
     Package(String),
 }

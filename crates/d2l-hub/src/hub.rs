@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, time::Duration};
 
 use crate::archive::{self, Limits};
-use crate::dataset::{Dataset, Hash, PackageFile};
+use crate::dataset::{Dataset, Folder, Hash, PackageFile};
 use crate::error::{Attempt, Failure, HubError, SourceError};
 use crate::http::{self, HttpSettings, Report};
 use crate::mirror::Mirror;
 use crate::part::Part;
-use crate::registry::DATASETS;
-use crate::verify::verify;
+use crate::registry::{DATASETS, FOLDERS};
+use crate::verify::{verify, verify_folder};
 use crate::{data_folder, lock, partial};
 
 /// What the hub is doing, for whoever shows it.
@@ -45,6 +45,8 @@ pub struct Hub {
     pub packages: bool,
     /// The sets it knows; default [`DATASETS`].
     pub datasets: Vec<Dataset>,
+    /// The folders it knows; default [`FOLDERS`].
+    pub folders: Vec<Folder>,
     /// Retries and time limits of downloads.
     pub http: HttpSettings,
     /// How long to wait while another process fetches the same set; default half an hour.
@@ -114,6 +116,7 @@ impl Hub {
             offline: false,
             packages: true,
             datasets: DATASETS.to_vec(),
+            folders: FOLDERS.to_vec(),
             http: HttpSettings::default(),
             lock_patience: Duration::from_secs(30 * 60),
             listener: Box::new(|_| ()),
@@ -182,6 +185,30 @@ impl Hub {
             archive::unpack(&self.path_of(set), &folder, &hash.to_string(), &Limits::default())?;
         }
         Ok(folder)
+    }
+
+    /// A folder of files, where it lies in the cache or in a mirror, every file hashed.
+    ///
+    /// # Errors
+    /// No place has the folder as it should be (each is listed with its reason), or the name is unknown.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, HubError> {
+        let folder = self.folders.iter().find(|folder| folder.name == name).ok_or_else(|| HubError::Unknown {
+            name: name.to_owned(),
+            known: self.folders.iter().map(|folder| folder.name).collect::<Vec<_>>().join(", "),
+        })?;
+        let mirrors = self.mirrors.iter().filter_map(|mirror| match mirror {
+            Mirror::Folder(path) => Some(path),
+            Mirror::Url(_) => None,
+        });
+        let mut attempts = Vec::new();
+        for place in std::iter::once(&self.cache).chain(mirrors) {
+            let path = place.join(folder.path);
+            match verify_folder(&path, folder) {
+                Ok(()) => return Ok(path),
+                Err(reason) => attempts.push(Attempt { source: path.display().to_string(), reason }),
+            }
+        }
+        Err(HubError::NoFolder { name: folder.name, mirror_path: folder.path, attempts })
     }
 
     /// Fetches every set; one that cannot be had does not keep the others from being fetched.

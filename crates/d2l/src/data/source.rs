@@ -17,6 +17,11 @@ pub trait Source: Sized {
     /// Where no source has a file, or one is damaged.
     fn fetch(hub: &Hub) -> Result<Self, DataError>;
 
+    /// What stands in for the set, where its publisher's files could not be had and others could: a sentence for the reader.
+    fn stand_in(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Reads the sample that belongs to the repository.
     ///
     /// # Errors

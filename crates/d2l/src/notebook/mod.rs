@@ -286,12 +286,21 @@ impl Notebook {
     /// # Errors
     /// Where the sample cannot be read; where a setting of the hub in the environment means nothing.
     pub fn load<S: Source>(&mut self) -> Result<S> {
-        self.full_or_sample(|hub| Ok(S::fetch(hub)?), || Ok(S::sample()?), S::SAMPLE_NOTICE)
+        let set = self.full_or_sample(|hub| Ok(S::fetch(hub)?), || Ok(S::sample()?), S::SAMPLE_NOTICE)?;
+        if let Some(what) = set.stand_in() {
+            self.came_from(DataOrigin::StandIn);
+            self.notice(&format!("STAND-IN DATA: {what}"))?;
+        }
+        Ok(set)
     }
 
     /// Says that this run works on data of the reader's own.
     pub fn uses_own_data(&mut self) {
-        self.record.data = DataOrigin::Full;
+        self.came_from(DataOrigin::Full);
+    }
+
+    fn came_from(&mut self, origin: DataOrigin) {
+        self.record.data = self.record.data.max(origin);
     }
 
     /// A set from the hub; its sample at smoke scale or, with a notice, where the set cannot be had.
@@ -302,17 +311,17 @@ impl Notebook {
         notice: &str,
     ) -> Result<T> {
         if self.scale() == Scale::Smoke {
-            self.record.data = DataOrigin::Sample;
+            self.came_from(DataOrigin::Sample);
             return sample();
         }
         let hub = Hub::from_env()?.with_listener(progress::downloads(self.progress));
         match full(&hub) {
             Ok(set) => {
-                self.record.data = DataOrigin::Full;
+                self.came_from(DataOrigin::Full);
                 Ok(set)
             }
             Err(reason) => {
-                self.record.data = DataOrigin::Sample;
+                self.came_from(DataOrigin::Sample);
                 self.notice(&format!("SAMPLE DATA: {notice}\n{reason:#}"))?;
                 sample()
             }

@@ -1,10 +1,12 @@
 //! Images side by side, with titles.
 
+use plotters::style::RGBColor;
+
 use super::PlotError;
 use super::figure::Draw;
 use super::font;
 use super::image::Image;
-use super::scene::{Align, INK, Label, Scene, Shape, WRONG};
+use super::scene::{Align, INK, Label, Point, Rect, Scene, Shape, Stroke, WHITE, WRONG};
 
 const TITLE_SIZE: f64 = 11.5;
 const LINE_HEIGHT: f64 = 15.0;
@@ -14,7 +16,62 @@ const PAGE_WIDTH: f64 = 720.0;
 const LARGEST_SIDE: f64 = 112.0;
 
 /// A line of a title, in color.
-type TitleLine = (String, plotters::style::RGBColor);
+type TitleLine = (String, RGBColor);
+
+/// The colors of boxes, in turn: told apart on photographs.
+const BOX_COLORS: [RGBColor; 5] = [
+    RGBColor(0x1f, 0x50, 0xe8),
+    RGBColor(0xe0, 0x20, 0x20),
+    RGBColor(0x0a, 0x8a, 0x2a),
+    RGBColor(0xb0, 0x20, 0xb0),
+    RGBColor(0x00, 0x8f, 0xa8),
+];
+const BOX_LABEL_SIZE: f64 = 11.0;
+
+/// A box on an image, in the image's pixels from its top left corner, with a text in a tag at its top left corner (section
+/// 13.3).
+#[derive(Debug, Clone, PartialEq)]
+#[doc(alias = "bbox_to_rect")]
+#[doc(alias = "show_bboxes")]
+pub struct Marking {
+    /// Left, top, right, bottom.
+    pub corners: [f32; 4],
+    /// Empty for a box without a tag.
+    pub label: String,
+    /// Which of the five colors, counted around.
+    pub color: usize,
+}
+
+impl Marking {
+    /// Its rectangle and tag where the image's top left pixel is at `corner` and pixels are `scale` wide; what is outside
+    /// of the image is cut off.
+    fn draw(&self, image: &Image, corner: Point, scale: f64, scene: &mut Scene) {
+        let color = BOX_COLORS[self.color % BOX_COLORS.len()];
+        let at = |x: f32, y: f32| (corner.0 + f64::from(x) * scale, corner.1 + f64::from(y) * scale);
+        let [left, top, right, bottom] = self.corners;
+        let inside = Rect {
+            left: corner.0,
+            top: corner.1,
+            right: corner.0 + image.width() as f64 * scale,
+            bottom: corner.1 + image.height() as f64 * scale,
+        };
+        let corners = [at(left, top), at(right, top), at(right, bottom), at(left, bottom)];
+        for side in 0..4 {
+            if let Some((from, to)) = inside.clip(corners[side], corners[(side + 1) % 4]) {
+                scene.path(&[from, to], Stroke::solid(color, 2.0));
+            }
+        }
+        if !self.label.is_empty() {
+            let (width, height) = (font::width(&self.label, BOX_LABEL_SIZE, false) + 6.0, BOX_LABEL_SIZE + 4.0);
+            let x = corners[0].0.min(inside.right - width).max(inside.left);
+            let y = corners[0].1.min(inside.bottom - height).max(inside.top);
+            scene.fill(Rect { left: x, top: y, right: x + width, bottom: y + height }, color, 1.0);
+            let baseline = y + height / 2.0 + Label::half_capital(BOX_LABEL_SIZE);
+            let label = Label::new(&self.label, (x + 3.0, baseline), BOX_LABEL_SIZE, Align::Start);
+            scene.text(Label { color: WHITE, ..label });
+        }
+    }
+}
 
 /// Images in rows and columns, each pixel a square of whole screen pixels, with up to two title lines above each
 /// (section 3.5).
@@ -25,6 +82,8 @@ pub struct ImageGrid {
     images: Vec<Image>,
     columns: usize,
     titles: Vec<Vec<TitleLine>>,
+    /// The boxes on each image.
+    markings: Vec<Vec<Marking>>,
     scale: Option<usize>,
     note: Option<String>,
 }
@@ -32,7 +91,14 @@ pub struct ImageGrid {
 impl ImageGrid {
     /// `images` row by row, `columns` to a row; the last row may be shorter.
     pub fn new(columns: usize, images: impl IntoIterator<Item = Image>) -> Self {
-        Self { images: images.into_iter().collect(), columns, titles: Vec::new(), scale: None, note: None }
+        Self {
+            images: images.into_iter().collect(),
+            columns,
+            titles: Vec::new(),
+            markings: Vec::new(),
+            scale: None,
+            note: None,
+        }
     }
 
     /// A title for each image, in order; what has none goes without.
@@ -51,6 +117,12 @@ impl ImageGrid {
                 vec![(label.to_owned(), INK), (predicted.to_owned(), color)]
             })
             .collect();
+        self
+    }
+
+    /// Boxes for each image, in order; what has none goes without.
+    pub fn boxes(mut self, boxes: impl IntoIterator<Item = Vec<Marking>>) -> Self {
+        self.markings = boxes.into_iter().collect();
         self
     }
 
@@ -105,6 +177,9 @@ impl Draw for ImageGrid {
             }
             let corner = (middle - (image.width() * scale / 2) as f64, top + title_height);
             scene.shapes.push(Shape::Picture { image: image.clone(), corner, scale });
+            for marking in self.markings.get(index).into_iter().flatten() {
+                marking.draw(image, corner, scale as f64, &mut scene);
+            }
         }
         Ok(scene.with_note(self.note.as_deref()))
     }

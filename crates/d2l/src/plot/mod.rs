@@ -37,7 +37,7 @@ pub use figure::{Figure, Noted, PlotError};
 pub use graph::Graph;
 pub use heat_maps::HeatMaps;
 pub use image::Image;
-pub use image_grid::ImageGrid;
+pub use image_grid::{ImageGrid, Marking};
 pub use panels::Panels;
 pub use surface::Surface;
 pub use terminal::terminal;

@@ -176,7 +176,7 @@ pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, PlotError> {
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Best);
+    encoder.set_compression(png::Compression::High);
     let mut writer = encoder.write_header().map_err(draw_error)?;
     writer.write_image_data(&averaged).map_err(draw_error)?;
     writer.finish().map_err(draw_error)?;

@@ -1,0 +1,245 @@
+//! Nets that others have trained on ImageNet, each with the names of torchvision's parameters (section 13.2).
+
+use std::io::Read as _;
+use std::path::Path;
+
+use d2l::checkpoint::{Checkpoint, read_pytorch};
+use d2l::data::hub::Hub;
+use d2l::data::{DataError, Source};
+use d2l::nn::{BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d};
+use d2l::ops::{BatchNormConfig, Conv2dConfig, Pool2dConfig, add, concat, relu};
+use d2l::prelude::*;
+
+use crate::labeled_pictures::Normalization;
+
+/// Which net's weights there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// He et al. (2016), with torchvision's weights: the book's.
+    ResNet18,
+    /// Iandola et al. (2016), with the pruned weights of Han, Mao and Dally: a fiftieth of AlexNet's size.
+    SqueezeNet,
+}
+
+impl Architecture {
+    /// The layers before the output.
+    fn body(self, vb: &VarBuilder) -> Result<Sequential> {
+        match self {
+            Self::ResNet18 => resnet18_body(vb),
+            Self::SqueezeNet => squeezenet_body(vb),
+        }
+    }
+
+    /// The net for so many classes: pictures `(batch, 3, side, side)` to logits `(batch, classes)`. `output` names the
+    /// layer before the logits; the weights' own is `fc` or `classifier.1`.
+    ///
+    /// # Errors
+    /// Where the parameters exist with other shapes.
+    pub fn net(self, classes: usize, output: &str, vb: &VarBuilder) -> Result<Sequential> {
+        let body = self.body(vb)?;
+        let vb = vb.pp(output);
+        Ok(match self {
+            Self::ResNet18 => {
+                Sequential::new().add(body).add(GlobalAvgPool2d).add(Flatten).add(Linear::new(512, classes, &vb)?)
+            }
+            // Its output is a convolution, whose scores of all places are averaged.
+            Self::SqueezeNet => {
+                let scores = Conv2d::new(512, classes, (1, 1), Conv2dConfig::default(), &vb)?;
+                Sequential::new().add(body).add(scores).add(relu_of(classes)).add(GlobalAvgPool2d).add(Flatten)
+            }
+        })
+    }
+
+    /// The name of the weights' output layer.
+    pub fn output(self) -> &'static str {
+        match self {
+            Self::ResNet18 => "fc",
+            Self::SqueezeNet => "classifier.1",
+        }
+    }
+
+    /// What its input has to be.
+    pub fn normalization(self) -> Normalization {
+        match self {
+            Self::ResNet18 => Normalization::IMAGENET,
+            Self::SqueezeNet => Normalization::CAFFE,
+        }
+    }
+
+    /// The side of the pictures that it was trained on.
+    pub fn side(self) -> usize {
+        match self {
+            Self::ResNet18 => 224,
+            // A multiple of its pools, which leaves nothing over at the edges.
+            Self::SqueezeNet => 227,
+        }
+    }
+}
+
+/// SqueezeNet cuts negative scores off before it averages them; for a new output of a few classes that would only keep it
+/// from learning.
+fn relu_of(classes: usize) -> impl Fn(&Tensor) -> Result<Tensor> {
+    move |x| if classes == 1000 { relu(x) } else { Ok(x.clone()) }
+}
+
+/// A convolution without bias and its normalization, under torchvision's names.
+fn normalized(
+    inputs: usize,
+    outputs: usize,
+    kernel: usize,
+    stride: usize,
+    at: (&str, &str),
+    vb: &VarBuilder,
+) -> Result<Sequential> {
+    let padding = kernel / 2;
+    let config = Conv2dConfig { stride: (stride, stride), padding: (padding, padding), ..Conv2dConfig::default() };
+    Ok(Sequential::new()
+        .add(Conv2d::without_bias(inputs, outputs, (kernel, kernel), config, &vb.pp(at.0))?)
+        .add(BatchNorm::new(outputs, BatchNormConfig::default(), &vb.pp(at.1))?))
+}
+
+/// Two convolutions whose output is added to the input.
+struct BasicBlock {
+    first: Sequential,
+    second: Sequential,
+    shortcut: Option<Sequential>,
+}
+
+impl BasicBlock {
+    fn new(inputs: usize, outputs: usize, stride: usize, vb: &VarBuilder) -> Result<Self> {
+        let shortcut = (inputs != outputs)
+            .then(|| normalized(inputs, outputs, 1, stride, ("0", "1"), &vb.pp("downsample")))
+            .transpose()?;
+        Ok(Self {
+            first: normalized(inputs, outputs, 3, stride, ("conv1", "bn1"), vb)?,
+            second: normalized(outputs, outputs, 3, 1, ("conv2", "bn2"), vb)?,
+            shortcut,
+        })
+    }
+}
+
+impl ModuleT for BasicBlock {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let y = self.second.forward_t(&relu(&self.first.forward_t(x, train)?)?, train)?;
+        let shortcut = match &self.shortcut {
+            Some(shortcut) => shortcut.forward_t(x, train)?,
+            None => x.clone(),
+        };
+        relu(&add(&y, &shortcut)?)
+    }
+}
+
+/// `(batch, 3, side, side)` to `(batch, 512, side / 32, side / 32)`.
+fn resnet18_body(vb: &VarBuilder) -> Result<Sequential> {
+    let mut body = Sequential::new()
+        .add(normalized(3, 64, 7, 2, ("conv1", "bn1"), vb)?)
+        .add(relu)
+        .add(MaxPool2d(Pool2dConfig { kernel: (3, 3), stride: (2, 2), padding: (1, 1) }));
+    let mut inputs = 64;
+    for (stage, outputs) in [64, 128, 256, 512].into_iter().enumerate() {
+        let vb = vb.pp(format!("layer{}", stage + 1));
+        body = body
+            .add(BasicBlock::new(inputs, outputs, if stage == 0 { 1 } else { 2 }, &vb.pp("0"))?)
+            .add(BasicBlock::new(outputs, outputs, 1, &vb.pp("1"))?);
+        inputs = outputs;
+    }
+    Ok(body)
+}
+
+/// A convolution to few channels, then two side by side to many.
+struct Fire {
+    squeeze: Conv2d,
+    expand1x1: Conv2d,
+    expand3x3: Conv2d,
+}
+
+impl Fire {
+    fn new(inputs: usize, squeezed: usize, expanded: usize, vb: &VarBuilder) -> Result<Self> {
+        let padded = Conv2dConfig { padding: (1, 1), ..Conv2dConfig::default() };
+        Ok(Self {
+            squeeze: Conv2d::new(inputs, squeezed, (1, 1), Conv2dConfig::default(), &vb.pp("squeeze"))?,
+            expand1x1: Conv2d::new(squeezed, expanded, (1, 1), Conv2dConfig::default(), &vb.pp("expand1x1"))?,
+            expand3x3: Conv2d::new(squeezed, expanded, (3, 3), padded, &vb.pp("expand3x3"))?,
+        })
+    }
+}
+
+impl ModuleT for Fire {
+    fn forward_t(&self, x: &Tensor, _: bool) -> Result<Tensor> {
+        let x = relu(&self.squeeze.forward(x)?)?;
+        relu(&concat(&[self.expand1x1.forward(&x)?, self.expand3x3.forward(&x)?], 1)?)
+    }
+}
+
+/// `(batch, 3, 227, 227)` to `(batch, 512, 13, 13)`.
+fn squeezenet_body(vb: &VarBuilder) -> Result<Sequential> {
+    let vb = vb.pp("features");
+    let pool = MaxPool2d(Pool2dConfig { kernel: (3, 3), stride: (2, 2), padding: (0, 0) });
+    let wide = Conv2dConfig { stride: (2, 2), ..Conv2dConfig::default() };
+    let fire =
+        |place: usize, inputs, squeezed, expanded| Fire::new(inputs, squeezed, expanded, &vb.pp(place.to_string()));
+    Ok(Sequential::new()
+        .add(Conv2d::new(3, 96, (7, 7), wide, &vb.pp("0"))?) // (batch, 96, 111, 111)
+        .add(relu)
+        .add(pool) // (batch, 96, 55, 55)
+        .add(fire(3, 96, 16, 64)?)
+        .add(fire(4, 128, 16, 64)?)
+        .add(fire(5, 128, 32, 128)?)
+        .add(pool) // (batch, 256, 27, 27)
+        .add(fire(7, 256, 32, 128)?)
+        .add(fire(8, 256, 48, 192)?)
+        .add(fire(9, 384, 48, 192)?)
+        .add(fire(10, 384, 64, 256)?)
+        .add(pool) // (batch, 512, 13, 13)
+        .add(fire(12, 512, 64, 256)?))
+}
+
+/// The weights of a net, if any could be had.
+#[derive(Debug, Clone)]
+pub struct Pretrained {
+    /// Whose they are.
+    pub architecture: Architecture,
+    /// None at smoke scale and where they could not be had.
+    pub weights: Option<Checkpoint>,
+}
+
+/// Reads a safetensors file that gzip has packed.
+fn read_packed(path: &Path) -> Result<Checkpoint, DataError> {
+    let file = std::fs::File::open(path).map_err(|reason| DataError::read(path, reason))?;
+    let mut unpacked = Vec::new();
+    // The weights have some five million bytes; a file that is more than proven by its hash is not read at all.
+    let mut reader = flate2::read::GzDecoder::new(file).take(1 << 26);
+    reader.read_to_end(&mut unpacked).map_err(|reason| DataError::read(path, reason))?;
+    let tensors = candle_core::safetensors::load_buffer(&unpacked, &Device::Cpu)?;
+    Ok(Checkpoint::new(tensors))
+}
+
+impl Source for Pretrained {
+    const SAMPLE_NOTICE: &'static str = "no pretrained weights could be had, so the net to fine-tune starts from random \
+         values, as the other one does, and is no better.";
+
+    fn fetch(hub: &Hub) -> Result<Self, DataError> {
+        match hub.fetch("resnet18") {
+            Ok(path) => {
+                let weights = read_pytorch(&path, None, &Device::Cpu).map_err(DataError::other)?;
+                Ok(Self { architecture: Architecture::ResNet18, weights: Some(weights) })
+            }
+            // The error of the book's weights says more.
+            Err(error) => {
+                let path = hub.fetch("squeezenet1_0").map_err(|_| error)?;
+                Ok(Self { architecture: Architecture::SqueezeNet, weights: Some(read_packed(&path)?) })
+            }
+        }
+    }
+
+    fn stand_in(&self) -> Option<&'static str> {
+        (self.architecture == Architecture::SqueezeNet && self.weights.is_some()).then_some(
+            "the weights of ResNet-18 could not be had: SqueezeNet is fine-tuned instead, of a ninth of its parameters.",
+        )
+    }
+
+    /// No weights at all.
+    fn sample() -> Result<Self, DataError> {
+        Ok(Self { architecture: Architecture::SqueezeNet, weights: None })
+    }
+}

@@ -1,0 +1,164 @@
+//! 13.2 Fine-Tuning
+//!
+//! A net that others trained on a million photographs learns to see hot dogs from some hundred; one that starts from nothing
+//! does not.
+//!
+//! `cargo run --release -p vision -- fine-tuning` trains both in some minutes, the first to a test accuracy of 0.9 or more.
+
+use d2l::optim::ParameterGroup;
+use d2l::plot::ImageGrid;
+use d2l::prelude::*;
+
+use crate::augmentation::{CenterCrop, Compose, RandomHorizontalFlip, RandomResizedCrop, ResizeShorter, Transform};
+use crate::hotdog::HotDogs;
+use crate::labeled_pictures::{LabeledPictures, TransformedPictures};
+use crate::picture::Picture;
+use crate::pretrained::{Architecture, Pretrained};
+use rand::SeedableRng as _;
+
+/// Settings; the defaults are the book's.
+#[derive(Debug, Clone, Args, Serialize)]
+pub struct Config {
+    /// Pictures a minibatch
+    #[arg(long, default_value_t = 128, value_parser = count)]
+    pub batch_size: usize,
+    /// Learning rate of the pretrained layers
+    #[arg(long, default_value_t = 5e-5, value_parser = positive)]
+    pub lr: f64,
+    /// Learning rate of the net that starts from nothing
+    #[arg(long, default_value_t = 5e-4, value_parser = positive)]
+    pub lr_scratch: f64,
+    /// The new output layer learns so many times faster than the layers below
+    #[arg(long, default_value_t = 10.0, value_parser = positive)]
+    pub output_factor: f64,
+    /// Weight decay
+    #[arg(long, default_value_t = 0.001, value_parser = non_negative)]
+    pub weight_decay: f64,
+    /// Passes over the training pictures
+    #[arg(long, default_value_t = 5, value_parser = count)]
+    pub num_epochs: usize,
+    /// Training pictures at most
+    #[arg(long, default_value_t = 2_000, value_parser = count)]
+    pub examples: usize,
+}
+
+defaults! { Config, on a CPU Laptop:
+    Laptop { batch_size: 16, lr: 1e-4, lr_scratch: 1e-3, examples: 400 }
+    Smoke { batch_size: 8, num_epochs: 1, examples: 16 }
+}
+
+/// The name of the output layer that is new.
+const OUTPUT: &str = "hotdog";
+
+/// Training pictures cut at random, some mirrored; test pictures cut from the middle. Both are squares of `side`.
+fn transforms(side: usize) -> (Compose, Compose) {
+    let train = Compose::new().then(RandomResizedCrop::new(side)).then(RandomHorizontalFlip);
+    let test = Compose::new().then(ResizeShorter(256.max(side))).then(CenterCrop(side));
+    (train, test)
+}
+
+/// Trains a net, the output layer ten times as fast where the others have learned already.
+#[doc(alias = "train_fine_tuning")]
+fn train(
+    nb: &mut Notebook,
+    name: &str,
+    config: &Config,
+    (architecture, net, groups): (Architecture, &Sequential, Vec<ParameterGroup>),
+    (parameters, lr): (&Parameters, f64),
+    (pictures, tests): (&LabeledPictures, &LabeledPictures),
+) -> anyhow::Result<History> {
+    let (train, test) = transforms(architecture.side());
+    let served = |pictures: &LabeledPictures, transform| {
+        let draws = nb.stream(Purpose::Steps, "augmentation");
+        TransformedPictures::new(pictures.clone(), transform, architecture.normalization(), draws)
+    };
+    let shuffle = nb.stream(Purpose::Shuffling, "training pictures");
+    let mut train =
+        Loader::new(served(pictures, train), config.batch_size, nb.device())?.shuffled(shuffle).prefetched();
+    let mut test = Loader::new(served(tests, test), config.batch_size, nb.device())?.prefetched();
+    let mut optimizer = Sgd::new(groups, lr).weight_decay(config.weight_decay);
+    let trainer = nb.trainer(config.num_epochs).named(name).with(parameters);
+    Ok(trainer.fit_classifier(net, &mut train, &mut test, &mut optimizer)?)
+}
+
+pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
+    nb.cell("Reading the dataset")?;
+    let HotDogs { train: pictures, test: tests, .. } = nb.load()?;
+    let half = pictures.len() / 2;
+    nb.say(format!("{} training and {} test pictures, half of them of hot dogs", pictures.len(), tests.len()))?;
+    let thumbnail = Compose::new().then(ResizeShorter(88)).then(CenterCrop(88));
+    let shown = (0..8).chain(half..half + 8).map(|index| {
+        let picture = thumbnail.apply(pictures.picture(index)?, &mut rand_chacha::ChaCha8Rng::seed_from_u64(0))?;
+        Ok(picture.image()?)
+    });
+    let grid = ImageGrid::new(8, shown.collect::<anyhow::Result<Vec<_>>>()?).scale(1);
+    nb.figure("hot-dogs", "Eight photographs of hot dogs, and eight of other things below", grid)?;
+
+    nb.cell("What the net is shown")?;
+    let pretrained = nb.load::<Pretrained>()?;
+    let architecture = pretrained.architecture;
+    let (cut, _) = transforms(architecture.side());
+    let draw =
+        |seed| cut.apply(pictures.picture(0)?, &mut rand_chacha::ChaCha8Rng::seed_from_u64(seed))?.resized(88, 88);
+    let drawn = (0..8).map(draw).collect::<Result<Vec<Picture>>>()?;
+    let images = drawn.iter().map(Picture::image).collect::<Result<Vec<_>, _>>()?;
+    nb.figure("cut", "Eight parts of the first photograph", ImageGrid::new(8, images).scale(1))?;
+
+    nb.cell("Defining and initializing the model")?;
+    let parameters = nb.parameters();
+    let net = architecture.net(2, OUTPUT, &parameters.builder())?;
+    nb.say(format!("{architecture:?}, {} parameters", parameters.count()))?;
+    if let Some(weights) = &pretrained.weights {
+        let restored = parameters.restore_matching(weights)?;
+        nb.say(format!("pretrained: {} tensors; new: {}", restored.loaded.len(), restored.left.missing.join(", ")))?;
+    }
+
+    nb.cell("Fine-tuning the model")?;
+    let all = pictures.len();
+    // Of each class as many: the pictures are in the order of their classes.
+    let (hot, other) = pictures.split(half);
+    let pictures = hot.first(config.examples / 2).joined(other.first(config.examples / 2));
+    nb.say(format!("{} of {all} training pictures", pictures.len()))?;
+    let (output, body) =
+        parameters.trained().into_iter().partition(|(name, _): &(String, Var)| name.starts_with(OUTPUT));
+    let groups =
+        vec![ParameterGroup::new(body), ParameterGroup::new(output).learning_rate_factor(config.output_factor)];
+    let sets = (&pictures, &tests);
+    let history = train(nb, "fine-tuned", config, (architecture, &net, groups), (&parameters, config.lr), sets)?;
+    nb.training_of("fine-tuned", &history)?;
+
+    nb.cell("From scratch")?;
+    let parameters = nb.parameters();
+    let net = architecture.net(2, OUTPUT, &parameters.builder())?;
+    let groups = vec![ParameterGroup::new(parameters.trained())];
+    let scratch = train(nb, "scratch", config, (architecture, &net, groups), (&parameters, config.lr_scratch), sets)?;
+    nb.training_of("scratch", &scratch)?;
+    let accuracy = |history: &History| history.last("test_acc").unwrap_or(f64::NAN);
+    nb.metric("gain", accuracy(&history) - accuracy(&scratch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_nets_take_their_pictures_and_every_parameter_gets_a_gradient() -> Result<()> {
+        for architecture in [Architecture::ResNet18, Architecture::SqueezeNet] {
+            let random = Random::new(1);
+            let parameters = Parameters::new(&random, &Device::Cpu);
+            let net = architecture.net(2, OUTPUT, &parameters.builder())?;
+            let side = architecture.side() / 3;
+            let mut stream = random.stream(Purpose::Sampling, "pictures");
+            let x = d2l::random::normal(&mut stream, 0.0, 1.0, (2, 3, side, side), &Device::Cpu)?;
+            let y = Tensor::new(&[0u32, 1], &Device::Cpu)?;
+            let logits = net.forward_t(&x, true)?;
+            assert_eq!(logits.dims(), [2, 2]);
+            let grads = backward(&cross_entropy(&logits, &y, Reduction::Mean)?)?;
+            for (name, parameter) in parameters.trained() {
+                let largest = grads.get(&parameter)?.abs()?.max_all()?.to_scalar::<f32>()?;
+                assert!(largest.is_finite() && largest > 0.0, "{name}: {largest}");
+            }
+        }
+        Ok(())
+    }
+}

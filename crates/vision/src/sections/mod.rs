@@ -1,0 +1,23 @@
+//! The sections, in book order.
+
+use d2l::notebook::Section;
+use d2l::section;
+
+pub mod image_augmentation;
+pub mod fine_tuning;
+pub mod bounding_box;
+pub mod anchor;
+pub mod multiscale_object_detection;
+pub mod object_detection_dataset;
+pub mod ssd;
+
+/// What the chapter's program offers.
+pub const SECTIONS: &[Section] = &[
+    section!(image_augmentation),
+    section!(fine_tuning),
+    section!(bounding_box),
+    section!(anchor),
+    section!(multiscale_object_detection),
+    section!(object_detection_dataset),
+    section!(ssd),
+];
