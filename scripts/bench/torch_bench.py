@@ -5,7 +5,7 @@
     python3 scripts/bench/torch_bench.py worker lenet --threads 2
 
 A worker writes one line of JSON with what it is about to do, then reads a number of steps a line and answers each with
-a line of their times. Needs PyTorch 2.
+a line of their times. Needs PyTorch 2, and torchvision for the workloads `augment-jpegs` and `nms`.
 """
 
 import argparse
@@ -61,7 +61,10 @@ def main():
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(42)
     start_mb = peak_mb()
-    net, step = WORKLOADS[arguments.workload]()
+    try:
+        net, step = WORKLOADS[arguments.workload]()
+    except ImportError as error:
+        sys.exit(f"{error}: `python3 -m pip install torchvision` gives what this workload needs")
     greeting = {
         "name": arguments.workload,
         "parameters": sum(parameter.numel() for parameter in net.parameters()),

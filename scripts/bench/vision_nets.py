@@ -1,4 +1,4 @@
-"""The convolutional nets of chapters 6 and 7 and the linear ones of chapters 3 and 4."""
+"""The convolutional nets of chapters 6, 7 and 13 and the linear ones of chapters 3 and 4."""
 
 import torch
 from torch import nn
@@ -198,13 +198,26 @@ class Residual(nn.Module):
         return F.relu(y)
 
 
-def resnet18(narrowing=1):
-    c1, c2, c3, c4 = narrowed(narrowing, 64, 128, 256, 512)
-    blocks, inputs = [], c1
-    for outputs, stride in [(c1, 1), (c2, 2), (c3, 2), (c4, 2)]:
+def residual_blocks(*channels):
+    """The four stages of two blocks each, of which all but the first halve the image."""
+    blocks, inputs = [], channels[0]
+    for outputs, stride in zip(channels, [1, 2, 2, 2]):
         blocks += [Residual(inputs, outputs, stride), Residual(outputs, outputs, 1)]
         inputs = outputs
+    return blocks
+
+
+def resnet18(narrowing=1):
+    c1, c2, c3, c4 = narrowed(narrowing, 64, 128, 256, 512)
+    blocks = residual_blocks(c1, c2, c3, c4)
     return nn.Sequential(*wide_stem(c1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c4, 10))
+
+
+def small_resnet18():
+    """The one of section 13.1 for small pictures in color: a small convolution at the beginning, and no pooling."""
+    stem = [nn.Conv2d(3, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU()]
+    blocks = residual_blocks(64, 128, 256, 512)
+    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
 
 
 def conv_block(inputs, outputs):

@@ -1,11 +1,12 @@
 """The table of workloads: for each name a function that gives the net and one step of its training.
 
-Names, sizes and optimizers are those of `crates/bench/src/workloads.rs`.
+Names, sizes and optimizers are those of `crates/bench/src/workloads.rs`. A workload without a net has an empty one.
 """
 
 import torch
 from torch import nn
 
+from detection import TinySsd, multibox_target, ssd_loss, tiny_ssd_anchors
 from sequence_nets import (
     AttentionDecoder,
     EncoderDecoder,
@@ -19,15 +20,35 @@ from sequence_nets import (
     TransformerEncoder,
     masked_cross_entropy,
 )
-from vision_nets import alexnet, densenet, googlenet, lenet, mlp, nin, resnet18, softmax_regression, vgg11
+from vision_nets import (
+    alexnet,
+    densenet,
+    googlenet,
+    lenet,
+    mlp,
+    nin,
+    resnet18,
+    small_resnet18,
+    softmax_regression,
+    vgg11,
+)
 
 VOCABULARY, SOURCE, TARGET = 28, 184, 201
 
 
 def classifier(net, batch, side, learning_rate):
     """Ten classes of square images with one channel, by stochastic gradient descent."""
-    images, labels = torch.randn(batch, 1, side, side), torch.randint(10, (batch,))
-    optimizer = torch.optim.SGD(net.parameters(), lr=learning_rate)
+    return images_classifier(net, (batch, 1, side, side), torch.optim.SGD(net.parameters(), lr=learning_rate))
+
+
+def colors_classifier(net, batch, side, learning_rate):
+    """Ten classes of square images with three channels, by Adam."""
+    return images_classifier(net, (batch, 3, side, side), torch.optim.Adam(net.parameters(), lr=learning_rate))
+
+
+def images_classifier(net, shape, optimizer):
+    """Ten classes of images of a shape, of which the first axis is the batch."""
+    images, labels = torch.randn(shape), torch.randint(10, shape[:1])
     loss = nn.CrossEntropyLoss()
 
     def step():
@@ -105,6 +126,74 @@ def update(optimizer):
     return net, step
 
 
+def augmentation():
+    """A pass over 1,000 JPEG files: each decoded, cropped at random, mirrored or not, and made planes of floats.
+
+    A worker has a core of its own, so there are as many as this process has threads.
+    """
+    from pictures import augmented_jpegs  # not above: no other workload but `nms` needs torchvision
+
+    loader = augmented_jpegs(1000, 32, torch.get_num_threads())
+
+    def step():
+        pictures = sum(len(batch) for batch, _ in loader)
+        return torch.tensor(float(pictures))
+
+    return nn.Module(), step
+
+
+def random_boxes(count):
+    """Corners of boxes inside the picture, of a tenth to four tenths of its side."""
+    corner, sides = 0.6 * torch.rand(count, 2), 0.1 + 0.3 * torch.rand(count, 2)
+    return torch.cat((corner, corner + sides), dim=1)
+
+
+def a_thing_each(pictures):
+    """Labels (pictures, 1, 5): the class 0 and a box."""
+    return torch.cat((torch.zeros(pictures, 1), random_boxes(pictures)), dim=1).unsqueeze(1)
+
+
+def labels_of_anchors():
+    """What the detector below is to say of each anchor of each picture of a minibatch."""
+    anchors, labels = tiny_ssd_anchors(), a_thing_each(32)
+
+    def step():
+        _, _, classes = multibox_target(anchors, labels)
+        return classes[0].sum()  # how many anchors stand for the thing on the first picture
+
+    return nn.Module(), step
+
+
+def suppression():
+    """Which of a picture's boxes remain."""
+    from torchvision.ops import nms  # as above
+
+    boxes, scores = random_boxes(5444), torch.rand(5444)
+
+    def step():
+        return torch.tensor(float(len(nms(boxes, scores, 0.5))))
+
+    return nn.Module(), step
+
+
+def detector():
+    """One kind of thing, one on each picture, by stochastic gradient descent with weight decay."""
+    net = TinySsd(1)
+    pictures, labels = torch.rand(32, 3, 256, 256), a_thing_each(32)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.2, weight_decay=5e-4)
+
+    def step():
+        optimizer.zero_grad()
+        anchors, scores, offsets = net(pictures)
+        true_offsets, masks, classes = multibox_target(anchors, labels)
+        value = ssd_loss(scores, classes, offsets, true_offsets, masks).mean()
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
 WORKLOADS = {
     "softmax": lambda: classifier(softmax_regression(), 256, 28, 0.1),
     "mlp": lambda: classifier(mlp(), 256, 28, 0.1),
@@ -127,4 +216,9 @@ WORKLOADS = {
     "optimizer-sgd": lambda: update(lambda p: torch.optim.SGD(p, lr=0.01, fused=True)),
     "optimizer-momentum": lambda: update(lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, fused=True)),
     "optimizer-adam": lambda: update(lambda p: torch.optim.Adam(p, lr=0.001, fused=True)),
+    "augment-jpegs": lambda: augmentation(),
+    "resnet18-cifar": lambda: colors_classifier(small_resnet18(), 128, 32, 0.001),
+    "multibox-target": lambda: labels_of_anchors(),
+    "nms": lambda: suppression(),
+    "ssd": lambda: detector(),
 }

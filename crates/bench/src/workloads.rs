@@ -1,7 +1,9 @@
 //! The table of workloads, and what a step of training is in each.
 
 use attention::{TransformerSizes, bahdanau, transformer};
+use candle_core::Error;
 use cnn::{VGG_11, alexnet, densenet, googlenet, lenet, narrower, nin, resnet18, vgg};
+use d2l::data::hub;
 use d2l::nn::{Gru, Lstm, RecurrentConfig, Rnn};
 use d2l::ops::RnnActivation;
 use d2l::optim::Adam;
@@ -12,16 +14,23 @@ use rnn::{
     Decoder, Encoder, EncoderDecoder, GruCell, LanguageModel, LstmCell, RecurrentLanguageModel, RecurrentLayer,
     RecurrentSizes, RnnCell, RnnModelScratch, State, masked_cross_entropy, seq2seq,
 };
+use vision::anchors::{GroundTruth, multibox_prior, multibox_target};
+use vision::augmentation::{Compose, RandomHorizontalFlip, RandomResizedCrop};
+use vision::detection::nms;
+use vision::labeled_pictures::{LabeledPictures, Normalization, TransformedPictures};
+use vision::sections::bounding_box::Corners;
+use vision::sections::image_augmentation::small_resnet18;
+use vision::sections::ssd::{RATIOS, TinySsd, anchor_sizes, ssd_loss};
 
 use crate::nets::mlp::mlp;
 use crate::nets::softmax_regression::softmax_regression;
 
-/// One of the book's trainings.
+/// One of the book's trainings, or a part of one that has no net.
 #[derive(Clone, Copy)]
 pub struct Workload {
     /// As on the command line.
     pub name: &'static str,
-    /// What is trained, on what.
+    /// What is trained or done, on what.
     pub about: &'static str,
     build: fn(&Random) -> Result<Training>,
 }
@@ -30,7 +39,7 @@ impl Workload {
     /// The net with new parameters and its synthetic minibatch, both from `seed`.
     ///
     /// # Errors
-    /// Where a tensor cannot be made.
+    /// Where a tensor cannot be made, or a picture that comes with the repository is not there.
     pub fn training(&self, seed: u64) -> Result<Training> {
         (self.build)(&Random::new(seed))
     }
@@ -143,6 +152,15 @@ pub const WORKLOADS: &[Workload] = &[
         about: "update of Adam, ResNet-18's 11 million",
         build: |random| update(random, |parameters| Adam::new(parameters, 0.001)),
     },
+    Workload { name: "augment-jpegs", about: "1,000 JPEGs of 256×256 decoded and augmented", build: augmentation },
+    Workload {
+        name: "resnet18-cifar",
+        about: "ResNet-18 for small pictures, 32×32 in color, batch 128",
+        build: |random| colors_classifier(random, (128, 32), 0.001, |vb| small_resnet18(1, 10, vb)),
+    },
+    Workload { name: "multibox-target", about: "labels of 5,444 anchors, 32 pictures", build: labels_of_anchors },
+    Workload { name: "nms", about: "non-maximum suppression of 5,444 boxes", build: suppression },
+    Workload { name: "ssd", about: "TinySSD, 256×256 in color, batch 32", build: detector },
 ];
 
 /// The characters of *The Time Machine*, and the unknown one.
@@ -153,6 +171,8 @@ const TARGET: usize = 201;
 const RECURRENT: RecurrentSizes = RecurrentSizes { embed: 32, hidden: 32, layers: 2, dropout: 0.1 };
 const ATTENTION: TransformerSizes =
     TransformerSizes { hidden: 32, feed_forward: 64, heads: 4, layers: 2, dropout: 0.1, max_len: 1000 };
+/// The book's smallest anchors, as a share of the picture's height.
+const SMALLEST: f32 = 0.2;
 
 /// A net, its optimizer and a minibatch.
 pub struct Training {
@@ -170,7 +190,8 @@ impl Training {
         self.parameters
     }
 
-    /// Forward, loss, backward, clipping where the book clips, and the optimizer's update; returns the loss.
+    /// Forward, loss, backward, clipping where the book clips, and the optimizer's update; returns the loss. Without a
+    /// net, all of the work and a number that it came to.
     ///
     /// # Errors
     /// Where an operation fails.
@@ -200,12 +221,34 @@ fn classifier(
     learning_rate: f64,
     net: impl FnOnce(&VarBuilder) -> Result<Sequential>,
 ) -> Result<Training> {
+    let optimizer = |parameters: &Parameters| Sgd::new(parameters, learning_rate);
+    images_classifier(random, (batch, 1, side, side), optimizer, net)
+}
+
+/// Ten classes of square images with three channels, by Adam.
+fn colors_classifier(
+    random: &Random,
+    (batch, side): (usize, usize),
+    learning_rate: f64,
+    net: impl FnOnce(&VarBuilder) -> Result<Sequential>,
+) -> Result<Training> {
+    let optimizer = |parameters: &Parameters| Adam::new(parameters, learning_rate);
+    images_classifier(random, (batch, 3, side, side), optimizer, net)
+}
+
+/// Ten classes of images of a shape, of which the first axis is the batch.
+fn images_classifier<O: Optimizer + 'static>(
+    random: &Random,
+    shape: (usize, usize, usize, usize),
+    optimizer: impl FnOnce(&Parameters) -> O,
+    net: impl FnOnce(&VarBuilder) -> Result<Sequential>,
+) -> Result<Training> {
     let parameters = parameters(random);
     let net = net(&parameters.builder())?;
     let mut stream = minibatch(random);
-    let images = random::normal(&mut stream, 0.0, 1.0, (batch, 1, side, side), &Device::Cpu)?;
-    let labels = integers(&mut stream, 10, &[batch])?;
-    let mut optimizer = Sgd::new(&parameters, learning_rate);
+    let images = random::normal(&mut stream, 0.0, 1.0, shape, &Device::Cpu)?;
+    let labels = integers(&mut stream, 10, &[shape.0])?;
+    let mut optimizer = optimizer(&parameters);
     Ok(Training::new(&parameters.variables(), move || {
         let loss = cross_entropy(&net.forward_t(&images, true)?, &labels, Reduction::Mean)?;
         optimizer.minimize(&loss)?;
@@ -287,6 +330,87 @@ where
         let inputs = Tensor::cat(&[&begin, &target.narrow(1, 0, steps - 1)?], 1)?;
         let logits = net.forward_t(&source, &inputs, &source_lens, true)?; // (batch, steps, vocabulary)
         let loss = masked_cross_entropy(&logits, &target, &target_lens)?.sum_all()?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// A pass over 1,000 JPEG files: each decoded, cropped at random, mirrored or not, and made planes of floats. There are
+/// 32 files, which come again and again.
+fn augmentation(random: &Random) -> Result<Training> {
+    let folder = hub::sample("detection/bananas_train").map_err(Error::wrap)?;
+    let files = LabeledPictures::read_folders(&folder, &["images"]).map_err(Error::wrap)?;
+    let mut pictures = files.clone();
+    while pictures.len() < 1000 {
+        pictures = pictures.joined(files.clone());
+    }
+    let transform = Compose::new().then(RandomResizedCrop::new(224)).then(RandomHorizontalFlip);
+    let draws = random.stream(Purpose::Steps, "augmentation");
+    let pictures = TransformedPictures::new(pictures.first(1000), transform, Normalization::UNIT, draws);
+    let mut pictures = Loader::new(pictures, 32, &Device::Cpu).map_err(Error::wrap)?.prefetched();
+    let (random, mut epoch) = (random.clone(), 0);
+    Ok(Training::new(&[], move || {
+        epoch += 1;
+        random.begin_epoch(epoch); // other parts of the pictures at each step
+        let mut count = 0;
+        for batch in pictures.epoch() {
+            count += batch?.0.dim(0)?;
+        }
+        Tensor::new(count as f32, &Device::Cpu)
+    }))
+}
+
+/// The anchors of [`TinySsd`] on a picture of 256 x 256.
+fn tiny_ssd_anchors() -> Vec<Corners> {
+    let scales = [32, 16, 8, 4, 1].into_iter().zip(anchor_sizes(SMALLEST));
+    scales.flat_map(|(side, sizes)| multibox_prior(side, side, &sizes, &RATIOS)).collect()
+}
+
+/// Boxes inside the picture, of a tenth to four tenths of its side.
+fn boxes(stream: &mut Stream, count: usize) -> Result<Vec<Corners>> {
+    let numbers = random::uniform(stream, 0.0, 1.0, count * 4, &Device::Cpu)?.to_vec1::<f32>()?;
+    let corners = |&[x, y, width, height]: &[f32; 4]| {
+        let (left, top) = (0.6 * x, 0.6 * y);
+        Corners::new(left, top, left + 0.1 + 0.3 * width, top + 0.1 + 0.3 * height)
+    };
+    Ok(numbers.as_chunks::<4>().0.iter().map(corners).collect())
+}
+
+/// One thing on each picture, all of the same class.
+fn a_thing_each(stream: &mut Stream, pictures: usize) -> Result<Vec<[GroundTruth; 1]>> {
+    Ok(boxes(stream, pictures)?.into_iter().map(|corners| [GroundTruth { class: 0, corners }]).collect())
+}
+
+/// What the detector below is to say of each anchor of each picture of a minibatch.
+fn labels_of_anchors(random: &Random) -> Result<Training> {
+    let (anchors, things) = (tiny_ssd_anchors(), a_thing_each(&mut minibatch(random), 32)?);
+    Ok(Training::new(&[], move || {
+        let targets = multibox_target(&anchors, &things, &Device::Cpu)?;
+        // How many anchors stand for the thing on the first picture: their class is 1, that of background 0.
+        targets.classes.get(0)?.to_dtype(DType::F32)?.sum_all()
+    }))
+}
+
+/// Which of a picture's boxes remain.
+fn suppression(random: &Random) -> Result<Training> {
+    let mut stream = minibatch(random);
+    let boxes = boxes(&mut stream, 5444)?;
+    let scores = random::uniform(&mut stream, 0.0, 1.0, boxes.len(), &Device::Cpu)?.to_vec1::<f32>()?;
+    Ok(Training::new(&[], move || Tensor::new(nms(&boxes, &scores, 0.5).len() as f32, &Device::Cpu)))
+}
+
+/// One kind of thing, one on each picture, by stochastic gradient descent with weight decay.
+fn detector(random: &Random) -> Result<Training> {
+    let parameters = parameters(random);
+    let net = TinySsd::new(1, SMALLEST, &parameters.builder())?;
+    let mut stream = minibatch(random);
+    let pictures = random::uniform(&mut stream, 0.0, 1.0, (32, 3, 256, 256), &Device::Cpu)?;
+    let things = a_thing_each(&mut stream, 32)?;
+    let mut optimizer = Sgd::new(&parameters, 0.2).weight_decay(5e-4);
+    Ok(Training::new(&parameters.variables(), move || {
+        let predictions = net.forward_t(&pictures, true)?;
+        let targets = multibox_target(&predictions.anchors, &things, &Device::Cpu)?;
+        let loss = ssd_loss(&predictions, &targets)?;
         optimizer.minimize(&loss)?;
         Ok(loss)
     }))

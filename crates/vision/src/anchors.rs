@@ -11,7 +11,8 @@ use crate::sections::bounding_box::{Centered, Corners};
 /// the first of `ratios`, and of the first size with each other ratio of width to height. They are ordered by row, then by
 /// column; there are `height * width * (sizes + ratios - 1)`.
 ///
-/// A size is the side of a square as a share of the picture's height. No sizes or no ratios give no boxes.
+/// A size is the height of the box of ratio 1 as a share of the picture's; the box is a square on a picture whose sides are
+/// as the grid's. No sizes or no ratios give no boxes.
 pub fn multibox_prior(height: usize, width: usize, sizes: &[f32], ratios: &[f32]) -> Vec<Corners> {
     let (Some(&first_size), Some(&first_ratio)) = (sizes.first(), ratios.first()) else { return Vec::new() };
     let with_first_ratio = sizes.iter().map(|&size| (size, first_ratio));
@@ -127,6 +128,29 @@ pub struct GroundTruth {
     pub corners: Corners,
 }
 
+/// What a detector is to say of one anchor: its class, 0 for background, the offsets of the thing that it stands for, and 1
+/// in the mask where there are any.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Label {
+    pub class: u32,
+    pub offsets: [f32; 4],
+    pub mask: [f32; 4],
+}
+
+/// The IoU from which an anchor stands for a thing.
+pub const MATCH: f32 = 0.5;
+
+/// Labels anchors by the things on a picture.
+pub fn label(anchors: &[Corners], truths: &[GroundTruth]) -> Vec<Label> {
+    let corners: Vec<Corners> = truths.iter().map(|truth| truth.corners).collect();
+    let assigned = assign_anchors(&corners, anchors, MATCH).into_iter().zip(anchors);
+    let labels = assigned.map(|(truth, anchor)| match truth.map(|truth| truths[truth]) {
+        Some(truth) => Label { class: truth.class + 1, offsets: offset(*anchor, truth.corners), mask: [1.0; 4] },
+        None => Label { class: 0, offsets: [0.0; 4], mask: [0.0; 4] },
+    });
+    labels.collect()
+}
+
 /// What a detector is to say of each anchor of each picture of a minibatch.
 #[derive(Debug, Clone)]
 pub struct Targets {
@@ -138,8 +162,21 @@ pub struct Targets {
     pub classes: Tensor,
 }
 
-/// The IoU from which an anchor stands for a thing.
-pub const MATCH: f32 = 0.5;
+impl Targets {
+    /// The labels of pictures one after the other, in tensors of this shape, the last axis of offsets and masks times 4.
+    ///
+    /// # Errors
+    /// Where there are not as many labels.
+    pub fn new(labels: &[Label], (rows, anchors): (usize, usize), device: &Device) -> Result<Self> {
+        let numbers = |of: fn(&Label) -> [f32; 4]| labels.iter().flat_map(of).collect::<Vec<f32>>();
+        let classes: Vec<u32> = labels.iter().map(|label| label.class).collect();
+        Ok(Self {
+            offsets: Tensor::from_vec(numbers(|label| label.offsets), (rows, anchors * 4), device)?,
+            masks: Tensor::from_vec(numbers(|label| label.mask), (rows, anchors * 4), device)?,
+            classes: Tensor::from_vec(classes, (rows, anchors), device)?,
+        })
+    }
+}
 
 /// Labels the anchors of a minibatch; `pictures` has the things on each picture, of which there may be none.
 ///
@@ -149,25 +186,6 @@ pub fn multibox_target<P>(anchors: &[Corners], pictures: &[P], device: &Device) 
 where
     P: AsRef<[GroundTruth]> + Sync,
 {
-    let (batch, count) = (pictures.len(), anchors.len());
-    let mut classes = vec![0u32; batch * count];
-    let (mut offsets, mut masks) = (vec![[0f32; 4]; batch * count], vec![[0f32; 4]; batch * count]);
-    let rows = classes.par_chunks_mut(count.max(1));
-    let rows = rows.zip(offsets.par_chunks_mut(count.max(1))).zip(masks.par_chunks_mut(count.max(1)));
-    rows.zip(pictures).for_each(|(((classes, offsets), masks), truths)| {
-        let truths = truths.as_ref();
-        let corners: Vec<Corners> = truths.iter().map(|truth| truth.corners).collect();
-        for (anchor, truth) in assign_anchors(&corners, anchors, MATCH).into_iter().enumerate() {
-            if let Some(truth) = truth {
-                classes[anchor] = truths[truth].class + 1;
-                offsets[anchor] = offset(anchors[anchor], truths[truth].corners);
-                masks[anchor] = [1.0; 4];
-            }
-        }
-    });
-    Ok(Targets {
-        offsets: Tensor::from_vec(offsets.into_flattened(), (batch, count * 4), device)?,
-        masks: Tensor::from_vec(masks.into_flattened(), (batch, count * 4), device)?,
-        classes: Tensor::from_vec(classes, (batch, count), device)?,
-    })
+    let labels: Vec<Vec<Label>> = pictures.par_iter().map(|truths| label(anchors, truths.as_ref())).collect();
+    Targets::new(&labels.concat(), (pictures.len(), anchors.len()), device)
 }

@@ -1,6 +1,7 @@
 //! Random changes of pictures for training, each from its own generator (section 13.1).
 //!
-//! Names and ranges are torchvision's; so is the arithmetic on bytes, which is Pillow's.
+//! Names and ranges are torchvision's. Bytes are blended as Pillow does it; hues are turned without its rounding to 256 of
+//! them.
 
 use d2l::prelude::Result;
 use rand::Rng;

@@ -15,6 +15,7 @@ use crate::sections::bounding_box::Corners;
 
 /// Pictures of one size with what is on them, one thing or several.
 #[derive(Debug, Clone)]
+#[doc(alias = "BananasDataset")]
 pub struct BoxedPictures {
     pictures: Vec<Picture>,
     truths: Vec<Vec<GroundTruth>>,
@@ -143,13 +144,23 @@ pub struct DetectionSet {
     pub validation: BoxedPictures,
     /// What is to be found.
     pub name: &'static str,
+    /// The size of the smallest anchors that suit it, as a share of the picture's height.
+    pub smallest: f32,
     stands_in: bool,
 }
 
 impl DetectionSet {
-    fn read(folder: &Path, parts: [&str; 2], name: &'static str, stands_in: bool) -> Result<Self, DataError> {
-        let [train, validation] = parts.map(|part| BoxedPictures::read(&folder.join(part)));
-        Ok(Self { train: train?, validation: validation?, name, stands_in })
+    fn read_bananas(folder: &Path) -> Result<Self, DataError> {
+        let part = |name: &str| BoxedPictures::read(&folder.join(name));
+        let (train, validation) = (part("bananas_train")?, part("bananas_val")?);
+        Ok(Self { train, validation, name: "banana", smallest: 0.2, stands_in: false })
+    }
+
+    /// The set of the book's first edition, whose things are half as large.
+    fn read_pikachus(folder: &Path) -> Result<Self, DataError> {
+        let part = |name: &str| BoxedPictures::read(&folder.join(name));
+        let (train, validation) = (part("pikachu_train")?, part("pikachu_val")?);
+        Ok(Self { train, validation, name: "Pikachu", smallest: 0.1, stands_in: true })
     }
 
     /// Loaders of the shuffled training pictures and of the validation pictures in their order.
@@ -168,20 +179,15 @@ impl DetectionSet {
     }
 }
 
-const BANANAS: [&str; 2] = ["bananas_train", "bananas_val"];
-
 impl Source for DetectionSet {
     const SAMPLE_NOTICE: &'static str = "the pictures of bananas could not be had, so this run uses 48 drawn ones that come \
          with the repository; its results say little of photographs.";
 
     fn fetch(hub: &Hub) -> Result<Self, DataError> {
         match hub.fetch_extracted("banana-detection") {
-            Ok(folder) => Self::read(&folder, BANANAS, "banana", false),
+            Ok(folder) => Self::read_bananas(&folder),
             // The error of the book's set says more.
-            Err(error) => {
-                let folder = hub.folder("detection_pikachu").map_err(|_| error)?;
-                Self::read(&folder, ["pikachu_train", "pikachu_val"], "Pikachu", true)
-            }
+            Err(error) => Self::read_pikachus(&hub.folder("detection_pikachu").map_err(|_| error)?),
         }
     }
 
@@ -194,7 +200,7 @@ impl Source for DetectionSet {
 
     /// Pictures that `scripts/make_vision_samples.py` draws.
     fn sample() -> Result<Self, DataError> {
-        Self::read(&hub::sample("detection")?, BANANAS, "banana", false)
+        Self::read_bananas(&hub::sample("detection")?)
     }
 }
 

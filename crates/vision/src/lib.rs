@@ -13,7 +13,9 @@ pub mod hotdog;
 pub mod labeled_pictures;
 pub mod picture;
 pub mod pretrained;
+pub mod region_pooling;
 pub mod sections;
+pub mod two_stages;
 
 use d2l::notebook::Chapter;
 

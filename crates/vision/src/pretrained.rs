@@ -77,7 +77,7 @@ impl Architecture {
 }
 
 /// SqueezeNet cuts negative scores off before it averages them; for a new output of a few classes that would only keep it
-/// from learning.
+/// from learning. The dropout before its output is left out: it changes nothing where the net is only asked.
 fn relu_of(classes: usize) -> impl Fn(&Tensor) -> Result<Tensor> {
     move |x| if classes == 1000 { relu(x) } else { Ok(x.clone()) }
 }

@@ -60,7 +60,7 @@ impl Source {
             preamble: Vec::new(),
             has_tests: false,
             fingerprint: fingerprint(text),
-            book_settings: book_settings(text),
+            book_settings: book_settings(&file, text),
         };
         for item in &file.items {
             if is_test_module(item) {
@@ -260,11 +260,26 @@ fn dedent(code: &str) -> String {
     lines.iter().map(cut).collect::<Vec<_>>().join("\n")
 }
 
-/// What `defaults! { … Book { lr: 0.1, … } … }` says; nothing where the section has one scale, which is the book's.
-fn book_settings(text: &str) -> BTreeMap<String, String> {
+/// The numbers that `#[arg(default_value_t = …)]` gives settings, which are the book's, and what `defaults! { … Book { lr:
+/// 0.1, … } … }` says.
+fn book_settings(file: &syn::File, text: &str) -> BTreeMap<String, String> {
+    let structs = file.items.iter().filter_map(|item| match item {
+        syn::Item::Struct(item) => Some(&item.fields),
+        _ => None,
+    });
+    let default = |attribute: &syn::Attribute| {
+        let arguments = attribute.meta.require_list().ok().filter(|list| list.path.is_ident("arg"))?.tokens.to_string();
+        let value = arguments.split_once("default_value_t = ")?.1.split(',').next()?.trim().to_owned();
+        value.replace('_', "").parse::<f64>().is_ok().then_some(value)
+    };
+    let defaults = structs
+        .flatten()
+        .filter_map(|field| Some((field.ident.as_ref()?.to_string(), field.attrs.iter().find_map(default)?)));
+    let mut settings: BTreeMap<String, String> = defaults.collect();
     let block = text.split_once("defaults! {").and_then(|(_, macro_)| macro_.split_once("Book {")?.1.split_once('}'));
     let fields = block.map_or("", |(block, _)| block).split(',').filter_map(|field| field.split_once(':'));
-    fields.map(|(name, value)| (name.trim().to_owned(), value.trim().trim_matches('"').to_owned())).collect()
+    settings.extend(fields.map(|(name, value)| (name.trim().to_owned(), value.trim().trim_matches('"').to_owned())));
+    settings
 }
 
 #[cfg(test)]

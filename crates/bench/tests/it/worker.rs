@@ -41,6 +41,17 @@ fn the_same_seed_trains_the_same() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_has_no_net_tells_what_it_counted() -> anyhow::Result<()> {
+    for name in ["multibox-target", "nms"] {
+        let workload = WORKLOADS.iter().find(|workload| workload.name == name).expect(name);
+        let mut work = workload.training(1)?;
+        let count = time_steps(&mut work, 1)?.loss;
+        assert!(work.parameters() == 0 && (1.0..5444.0).contains(&count), "{name}: {count}");
+    }
+    Ok(())
+}
+
+#[test]
 fn pytorch_has_the_same_workloads_in_the_same_order() -> anyhow::Result<()> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/bench/workloads.py");
     let script = std::fs::read_to_string(script)?;

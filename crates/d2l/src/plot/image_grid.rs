@@ -43,7 +43,7 @@ pub struct Marking {
 }
 
 impl Marking {
-    /// Its rectangle and tag where the image's top left pixel is at `corner` and pixels are `scale` wide; what is outside
+    /// Its rectangle where the image's top left pixel is at `corner` and pixels are `scale` wide; what is outside
     /// of the image is cut off.
     fn draw(&self, image: &Image, corner: Point, scale: f64, scene: &mut Scene) {
         let color = BOX_COLORS[self.color % BOX_COLORS.len()];
@@ -61,15 +61,33 @@ impl Marking {
                 scene.path(&[from, to], Stroke::solid(color, 2.0));
             }
         }
-        if !self.label.is_empty() {
-            let (width, height) = (font::width(&self.label, BOX_LABEL_SIZE, false) + 6.0, BOX_LABEL_SIZE + 4.0);
-            let x = corners[0].0.min(inside.right - width).max(inside.left);
-            let y = corners[0].1.min(inside.bottom - height).max(inside.top);
-            scene.fill(Rect { left: x, top: y, right: x + width, bottom: y + height }, color, 1.0);
-            let baseline = y + height / 2.0 + Label::half_capital(BOX_LABEL_SIZE);
-            let label = Label::new(&self.label, (x + 3.0, baseline), BOX_LABEL_SIZE, Align::Start);
-            scene.text(Label { color: WHITE, ..label });
+    }
+
+    /// Its tag, moved down where `others` are in the way, to which it is added.
+    fn draw_tag(&self, image: &Image, corner: Point, scale: f64, others: &mut Vec<Rect>, scene: &mut Scene) {
+        if self.label.is_empty() {
+            return;
         }
+        let (width, height) = (font::width(&self.label, BOX_LABEL_SIZE, false) + 6.0, BOX_LABEL_SIZE + 4.0);
+        let within = |at: f32, start: f64, size: usize, own: f64| {
+            let place = start + f64::from(at) * scale;
+            place.min(start + size as f64 * scale - own).max(start)
+        };
+        let left = within(self.corners[0], corner.0, image.width(), width);
+        let top = within(self.corners[1], corner.1, image.height(), height);
+        let mut tag = Rect { left, top, right: left + width, bottom: top + height };
+        let overlaps = |tag: &Rect, other: &Rect| {
+            let both = tag.within(other);
+            both.width() > 0.0 && both.height() > 0.0
+        };
+        while let Some(other) = others.iter().find(|other| overlaps(&tag, other)) {
+            (tag.top, tag.bottom) = (other.bottom, other.bottom + height);
+        }
+        others.push(tag);
+        scene.fill(tag, BOX_COLORS[self.color % BOX_COLORS.len()], 1.0);
+        let baseline = tag.top + height / 2.0 + Label::half_capital(BOX_LABEL_SIZE);
+        let label = Label::new(&self.label, (left + 3.0, baseline), BOX_LABEL_SIZE, Align::Start);
+        scene.text(Label { color: WHITE, ..label });
     }
 }
 
@@ -177,9 +195,10 @@ impl Draw for ImageGrid {
             }
             let corner = (middle - (image.width() * scale / 2) as f64, top + title_height);
             scene.shapes.push(Shape::Picture { image: image.clone(), corner, scale });
-            for marking in self.markings.get(index).into_iter().flatten() {
-                marking.draw(image, corner, scale as f64, &mut scene);
-            }
+            let markings = self.markings.get(index).map(Vec::as_slice).unwrap_or_default();
+            markings.iter().for_each(|marking| marking.draw(image, corner, scale as f64, &mut scene));
+            let mut tags = Vec::new();
+            markings.iter().for_each(|marking| marking.draw_tag(image, corner, scale as f64, &mut tags, &mut scene));
         }
         Ok(scene.with_note(self.note.as_deref()))
     }

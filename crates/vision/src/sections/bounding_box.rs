@@ -17,6 +17,7 @@ defaults! { Config: Smoke {} }
 
 /// A box by its left top and its right bottom corner; `y` grows downwards.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[doc(alias = "box_center_to_corner")]
 pub struct Corners {
     pub left: f32,
     pub top: f32,
@@ -26,6 +27,7 @@ pub struct Corners {
 
 /// A box by its center and its sides.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[doc(alias = "box_corner_to_center")]
 pub struct Centered {
     pub x: f32,
     pub y: f32,

@@ -5,6 +5,7 @@
 //!
 //! `cargo run --release -p vision -- fine-tuning` trains both in some minutes, the first to a test accuracy of 0.9 or more.
 
+use d2l::nn::init;
 use d2l::optim::ParameterGroup;
 use d2l::plot::ImageGrid;
 use d2l::prelude::*;
@@ -22,11 +23,11 @@ pub struct Config {
     /// Pictures a minibatch
     #[arg(long, default_value_t = 128, value_parser = count)]
     pub batch_size: usize,
-    /// Learning rate of the pretrained layers
-    #[arg(long, default_value_t = 5e-5, value_parser = positive)]
+    /// Learning rate of the pretrained layers; the book's 5e-5 is for the sum over 128 pictures, this for the mean
+    #[arg(long, default_value_t = 0.0064, value_parser = positive)]
     pub lr: f64,
-    /// Learning rate of the net that starts from nothing
-    #[arg(long, default_value_t = 5e-4, value_parser = positive)]
+    /// Learning rate of the net that starts from nothing; the book's 5e-4 is for the sum
+    #[arg(long, default_value_t = 0.064, value_parser = positive)]
     pub lr_scratch: f64,
     /// The new output layer learns so many times faster than the layers below
     #[arg(long, default_value_t = 10.0, value_parser = positive)]
@@ -112,6 +113,10 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         let restored = parameters.restore_matching(weights)?;
         nb.say(format!("pretrained: {} tensors; new: {}", restored.loaded.len(), restored.left.missing.join(", ")))?;
     }
+    parameters.initialize(|name, shape| {
+        let is_new = name.starts_with(OUTPUT) && name.ends_with("weight");
+        Ok(if is_new { Some(init::xavier_uniform(shape)?) } else { None })
+    })?;
 
     nb.cell("Fine-tuning the model")?;
     let all = pictures.len();

@@ -10,6 +10,7 @@ pub mod anchor;
 pub mod multiscale_object_detection;
 pub mod object_detection_dataset;
 pub mod ssd;
+pub mod rcnn;
 
 /// What the chapter's program offers.
 pub const SECTIONS: &[Section] = &[
@@ -20,4 +21,5 @@ pub const SECTIONS: &[Section] = &[
     section!(multiscale_object_detection),
     section!(object_detection_dataset),
     section!(ssd),
+    section!(rcnn),
 ];

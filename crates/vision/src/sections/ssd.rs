@@ -41,12 +41,12 @@ pub struct Config {
 }
 
 defaults! { Config, on a CPU Laptop:
-    Laptop { num_epochs: 20 }
+    Laptop { num_epochs: 12 }
     Smoke { batch_size: 8, num_epochs: 2, side: 64 }
 }
 
 /// A 3×3 convolution whose output is as large as its input.
-fn same_size(inputs: usize, outputs: usize) -> impl Fn(&VarBuilder) -> Result<Conv2d> {
+pub fn same_size(inputs: usize, outputs: usize) -> impl Fn(&VarBuilder) -> Result<Conv2d> {
     let padded = Conv2dConfig { padding: (1, 1), ..Conv2dConfig::default() };
     move |vb| Conv2d::new(inputs, outputs, (3, 3), padded, vb)
 }
@@ -93,13 +93,20 @@ pub fn base_net(vb: &VarBuilder) -> Result<Sequential> {
         .layer("block3", |vb| down_sample_block(32, 64, vb))
 }
 
-/// The sizes of the anchors at each scale, from the finest to the coarsest; each third size is the geometric mean of its
-/// neighbors.
-pub const SIZES: [[f32; 2]; 5] = [[0.2, 0.272], [0.37, 0.447], [0.54, 0.619], [0.71, 0.79], [0.88, 0.961]];
+/// Scales at which things are looked for.
+pub const SCALES: usize = 5;
 /// The ratios of width to height at every scale.
 pub const RATIOS: [f32; 3] = [1.0, 2.0, 0.5];
 /// Anchors of a cell.
-pub const ANCHORS: usize = SIZES[0].len() + RATIOS.len() - 1;
+pub const ANCHORS: usize = 2 + RATIOS.len() - 1;
+
+/// Two sizes of anchors for each scale, from the finest to the coarsest: one, and its geometric mean with the next scale's.
+/// They rise evenly from `smallest` to 0.88; the book's begin with 0.2.
+pub fn anchor_sizes(smallest: f32) -> [[f32; 2]; SCALES] {
+    let rise = (0.88 - smallest) / (SCALES - 1) as f32;
+    let size = |scale: usize| smallest + rise * scale as f32;
+    std::array::from_fn(|scale| [size(scale), (size(scale) * size(scale + 1)).sqrt()])
+}
 
 /// A detector with five scales.
 pub struct TinySsd {
@@ -108,6 +115,7 @@ pub struct TinySsd {
     class_predictors: Vec<Conv2d>,
     box_predictors: Vec<Conv2d>,
     classes: usize,
+    sizes: [[f32; 2]; SCALES],
 }
 
 /// What the net says of a minibatch.
@@ -121,8 +129,8 @@ pub struct Predictions {
 }
 
 impl TinySsd {
-    /// A net for so many classes of things.
-    pub fn new(classes: usize, vb: &VarBuilder) -> Result<Self> {
+    /// A net for so many classes of things, whose smallest anchors have this size.
+    pub fn new(classes: usize, smallest: f32, vb: &VarBuilder) -> Result<Self> {
         let pooled = |x: &Tensor| adaptive_max_pool2d(x, (1, 1));
         let blocks = vec![
             base_net(&vb.pp("block0"))?,                    // (batch, 64, 32, 32)
@@ -137,7 +145,7 @@ impl TinySsd {
             class_predictors.push(class_predictor(inputs, ANCHORS, classes, &vb.pp(format!("classes{scale}")))?);
             box_predictors.push(box_predictor(inputs, ANCHORS, &vb.pp(format!("boxes{scale}")))?);
         }
-        Ok(Self { blocks, class_predictors, box_predictors, classes })
+        Ok(Self { blocks, class_predictors, box_predictors, classes, sizes: anchor_sizes(smallest) })
     }
 
     /// Pictures `(batch, 3, height, width)` to anchors and what is said of them.
@@ -147,7 +155,7 @@ impl TinySsd {
         for (scale, block) in self.blocks.iter().enumerate() {
             x = block.forward_t(&x, train)?;
             let (_, _, height, width) = x.dims4()?;
-            anchors.extend(multibox_prior(height, width, &SIZES[scale], &RATIOS));
+            anchors.extend(multibox_prior(height, width, &self.sizes[scale], &RATIOS));
             scores.push(self.class_predictors[scale].forward(&x)?);
             offsets.push(self.box_predictors[scale].forward(&x)?);
         }
@@ -176,7 +184,7 @@ pub fn count_right_classes(predictions: &Predictions, targets: &Targets) -> Resu
 
 /// The sum of the absolute errors of the offsets.
 #[doc(alias = "bbox_eval")]
-pub fn offset_error(predictions: &Predictions, targets: &Targets) -> Result<f64> {
+pub fn absolute_error(predictions: &Predictions, targets: &Targets) -> Result<f64> {
     let offsets = (predictions.offsets.detach() * &targets.masks)?;
     l1_loss(&offsets, &targets.offsets, Reduction::Sum)?.to_scalar::<f32>().map(f64::from)
 }
@@ -196,14 +204,14 @@ pub fn train(
         optimizer.minimize(&loss)?;
         let (anchors, numbers) = (targets.classes.elem_count() as f64, targets.offsets.elem_count() as f64);
         step.metric("class_err", anchors - count_right_classes(&predictions, &targets)?, anchors)?;
-        step.metric("bbox_mae", offset_error(&predictions, &targets)?, numbers)?;
+        step.metric("bbox_mae", absolute_error(&predictions, &targets)?, numbers)?;
         step.loss(&loss, truths.len())
     })?;
     Ok(history)
 }
 
 /// The IoU above which one of two boxes stands for both.
-const OVERLAP: f32 = 0.5;
+pub const OVERLAP: f32 = 0.5;
 
 /// The things on pictures `(batch, 3, height, width)`, background left out, the surest first.
 #[doc(alias = "predict")]
@@ -230,10 +238,21 @@ pub fn precision_on(
 }
 
 /// A picture with the detections above a confidence.
-fn with_detections(picture: &Picture, detections: &[Detection], least: f32) -> Vec<d2l::plot::Marking> {
+pub fn with_detections(picture: &Picture, detections: &[Detection], least: f32) -> Vec<d2l::plot::Marking> {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let sure = detections.iter().filter(|detection| detection.confidence >= least);
     sure.map(|found| found.corners.scaled(width, height).marked(1, format!("{:.2}", found.confidence))).collect()
+}
+
+/// The absolute error, but its square where that is small: `(σx)² / 2` below `1 / σ²`, else `|x| - 0.5 / σ²`.
+pub fn smooth_l1(x: f32, sigma: f32) -> f32 {
+    let sharpness = sigma * sigma;
+    if x.abs() < 1.0 / sharpness { sharpness * x * x / 2.0 } else { x.abs() - 0.5 / sharpness }
+}
+
+/// The cross-entropy, less for what is nearly right: `-(1 - p)^γ log p`.
+pub fn focal_loss(probability: f32, gamma: f32) -> f32 {
+    -(1.0 - probability).powf(gamma) * probability.ln()
 }
 
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
@@ -258,7 +277,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("The complete model")?;
     let parameters = nb.parameters();
-    let net = TinySsd::new(1, &parameters.builder())?;
+    let net = TinySsd::new(1, 0.2, &parameters.builder())?;
     let said = net.forward_t(&x, false)?;
     nb.show("anchors", said.anchors.len())?;
     nb.say(format!("scores {:?}, offsets {:?}", said.scores.dims(), said.offsets.dims()))?;
@@ -267,11 +286,14 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("Reading the dataset and initializing the model")?;
     let mut set = nb.load::<DetectionSet>()?;
-    let name = set.name;
+    let DetectionSet { name, smallest, .. } = set;
     (set.train, set.validation) = (set.train.resized(config.side)?, set.validation.resized(config.side)?);
     let shuffle = nb.stream(Purpose::Shuffling, "training pictures");
     let (mut pictures, mut unseen) = set.loaders(config.batch_size, shuffle, nb.device())?;
     nb.say(format!("{} pictures to train on, {} others", pictures.examples(), unseen.examples()))?;
+    let parameters = nb.parameters();
+    let net = TinySsd::new(1, smallest, &parameters.builder())?;
+    nb.say(format!("anchors of sizes from {smallest} on"))?;
     let mut optimizer = Sgd::new(&parameters, config.lr).weight_decay(config.weight_decay);
 
     nb.cell("Training the model")?;
@@ -317,13 +339,58 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.figure("focal-loss", "The focal loss by the probability of the right class for three values of gamma", chart)
 }
 
-/// The absolute error, but its square where that is small: `(σx)² / 2` below `1 / σ²`, else `|x| - 0.5 / σ²`.
-pub fn smooth_l1(x: f32, sigma: f32) -> f32 {
-    let sharpness = sigma * sigma;
-    if x.abs() < 1.0 / sharpness { sharpness * x * x / 2.0 } else { x.abs() - 0.5 / sharpness }
-}
+#[cfg(test)]
+mod tests {
+    use d2l::data::Source as _;
 
-/// The cross-entropy, less for what is nearly right: `-(1 - p)^γ log p`.
-pub fn focal_loss(probability: f32, gamma: f32) -> f32 {
-    -(1.0 - probability).powf(gamma) * probability.ln()
+    use super::*;
+
+    #[test]
+    fn sizes_and_anchors_are_the_books() -> Result<()> {
+        let expected = [[0.2, 0.272], [0.37, 0.447], [0.54, 0.619], [0.71, 0.79], [0.88, 0.961]];
+        for (found, expected) in anchor_sizes(0.2).iter().flatten().zip(expected.iter().flatten()) {
+            assert!((found - expected).abs() < 5e-4, "{found} instead of {expected}");
+        }
+        let parameters = Parameters::new(&Random::new(1), &Device::Cpu);
+        let net = TinySsd::new(1, 0.2, &parameters.builder())?;
+        let said = net.forward_t(&Tensor::zeros((1, 3, 256, 256), DType::F32, &Device::Cpu)?, false)?;
+        assert_eq!((said.scores.dims(), said.offsets.dims()), (&[1, 5444, 2][..], &[1, 21_776][..]));
+        assert_eq!(said.anchors.len(), 5444);
+        Ok(())
+    }
+
+    #[test]
+    fn predictions_stand_cell_by_cell() -> Result<()> {
+        let scale = Tensor::arange(0f32, 8.0, &Device::Cpu)?.reshape((1, 2, 2, 2))?;
+        let other = Tensor::new(&[[[[100f32]], [[200.0]]]], &Device::Cpu)?;
+        let flat = concat_predictions(&[scale, other])?;
+        assert_eq!(flat.to_vec2::<f32>()?, [[0., 4., 1., 5., 2., 6., 3., 7., 100., 200.]]);
+        Ok(())
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() -> Result<(), Box<dyn std::error::Error>> {
+        let set = DetectionSet::sample()?.validation.resized(64)?;
+        let (x, truths) = set.batch(&[0, 1, 2, 3], &Device::Cpu)?;
+        let parameters = Parameters::new(&Random::new(1), &Device::Cpu);
+        let net = TinySsd::new(1, 0.2, &parameters.builder())?;
+        let said = net.forward_t(&x, true)?;
+        let targets = multibox_target(&said.anchors, &truths, &Device::Cpu)?;
+        let grads = backward(&ssd_loss(&said, &targets)?)?;
+        for (name, parameter) in parameters.trained() {
+            let largest = grads.get(&parameter)?.abs()?.max_all()?.to_scalar::<f32>()?;
+            // The bias of a convolution before batch normalization changes nothing but by rounding; and no thing is so
+            // large that anchors of the coarsest scales stand for it, whose offsets then have nothing to learn.
+            let idle = name.contains("conv") && name.ends_with("bias") || name.starts_with("boxes");
+            assert!(largest.is_finite() && (largest > 0.0 || idle), "{name}: {largest}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn losses_of_single_errors() {
+        assert_eq!([smooth_l1(0.5, 1.0), smooth_l1(-2.0, 1.0), smooth_l1(1.0, 10.0)], [0.125, 1.5, 0.995]);
+        assert_eq!(focal_loss(0.5, 0.0), -(0.5f32.ln()));
+        assert!(focal_loss(0.9, 5.0) < 1e-4 * focal_loss(0.9, 0.0));
+    }
 }
