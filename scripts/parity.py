@@ -17,6 +17,7 @@ import math
 import os
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 try:
@@ -30,7 +31,7 @@ except ImportError as error:
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "notebooks-md"
 RESULTS = PAGES / "parity" / "pytorch.json"
-DATA = Path(os.environ.get("D2L_DATA_DIR", ROOT / "data")) / "fashion-mnist"
+DATA = Path(os.environ.get("D2L_DATA_DIR", ROOT / "data"))
 sys.path.insert(0, str(ROOT / "scripts" / "bench"))
 
 import vision_nets  # noqa: E402
@@ -78,6 +79,9 @@ SCHEDULES = {
 }
 
 
+# The section that trains on color pictures by Adam, in one of its trainings on mirror images too.
+AUGMENTED = "vision/image-augmentation"
+
 # Section: its net, made from the section's configuration; how its weights start; which of the section's trainings it is,
 # or all of them with their learning rates.
 NETS = {
@@ -91,6 +95,11 @@ NETS = {
     "cnn/googlenet": (lambda c: vision_nets.googlenet(c["narrowing"]), xavier_weights, ""),
     "cnn/resnet": (lambda c: vision_nets.resnet18(c["narrowing"]), xavier_weights, ""),
     "cnn/densenet": (lambda c: vision_nets.densenet(c["narrowing"]), xavier_weights, ""),
+    AUGMENTED: (
+        lambda c: vision_nets.small_resnet18(c["narrowing"]),
+        xavier_weights,
+        {"_flipped": lambda c, epoch: c["lr"], "_plain": lambda c, epoch: c["lr"]},
+    ),
     "optimization/lr-scheduler": (lambda c: vision_nets.lenet(nn.ReLU, nn.MaxPool2d), lambda layer: None, SCHEDULES),
 }
 
@@ -98,8 +107,8 @@ NETS = {
 def images(kind, count, side):
     """The first `count` images `(count, 1, side, side)` from 0 to 1, resized as torchvision does it, and labels."""
     try:
-        raw = gzip.decompress((DATA / f"{kind}-images-idx3-ubyte.gz").read_bytes())[16:]
-        labels = gzip.decompress((DATA / f"{kind}-labels-idx1-ubyte.gz").read_bytes())[8:]
+        raw = gzip.decompress((DATA / "fashion-mnist" / f"{kind}-images-idx3-ubyte.gz").read_bytes())[16:]
+        labels = gzip.decompress((DATA / "fashion-mnist" / f"{kind}-labels-idx1-ubyte.gz").read_bytes())[8:]
     except FileNotFoundError as error:
         sys.exit(f"{error.filename} is not there: `cargo run --release -p linear-nets` fetches the images")
     pixels = np.frombuffer(raw, dtype=np.uint8).reshape(-1, 28, 28)[:count]
@@ -110,19 +119,42 @@ def images(kind, count, side):
     return x, torch.tensor(list(labels[:count]))
 
 
-def train(net, data, config, rate):
+def cifar10(examples):
+    """CIFAR-10's first 3,000 training pictures at most, and the 1,000 after those to test with, `(n, 3, 32, 32)` from 0 to 1:
+    what the section trains on where it cannot have the whole set."""
+    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    folder = DATA / "cifar10"
+    try:
+        rows = [np.asarray(Image.open(folder / f"cifar10_batch_{number}.png")) for number in range(4)]
+        with zipfile.ZipFile(folder / "trainLabels.csv.zip") as archive:
+            lines = archive.read("trainLabels.csv").decode().split()[1:]
+    except FileNotFoundError as error:
+        sys.exit(f"{error.filename} is not there: `cargo run --release -p vision -- image-augmentation` fetches it")
+    pixels = np.concatenate(rows).reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2)
+    x = torch.from_numpy(pixels.astype(np.float32) / 255)
+    y = torch.tensor([names.index(line.split(",")[1]) for line in lines[: len(x)]])
+    count = min(examples, 3000)
+    return (x[:count], y[:count]), (x[3000:], y[3000:])
+
+
+def mirrored(x):
+    """The pictures, every second one with left and right exchanged."""
+    return torch.where(torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5, x.flip(3), x)
+
+
+def train(net, data, config, rate, make_optimizer=torch.optim.SGD, augment=lambda x: x):
     """Losses and accuracies of each epoch, by the book's loop, at the learning rate that `rate` gives each."""
     (x, y), (test_x, test_y) = data
     device = x.device
     loss = nn.CrossEntropyLoss(reduction="none")
-    optimizer = torch.optim.SGD(net.parameters(), lr=rate(config, 0))
+    optimizer = make_optimizer(net.parameters(), lr=rate(config, 0))
     metrics = {"train_loss": [], "train_acc": [], "test_acc": []}
     for epoch in range(config["num_epochs"]):
         optimizer.param_groups[0]["lr"] = rate(config, epoch)
         net.train()
         total_loss = correct = 0.0
         for indices in torch.randperm(len(x)).to(device).split(config["batch_size"]):
-            scores = net(x[indices])
+            scores = net(augment(x[indices]))
             losses = loss(scores, y[indices])
             optimizer.zero_grad()
             losses.mean().backward()
@@ -154,7 +186,10 @@ def run(section, seeds, device):
     examples = config.get("examples", 60_000)
     tests = 10_000 if examples >= 60_000 else min(-(-examples // 3), 10_000)
     side = config.get("side", 28)
-    data = [[tensor.to(device) for tensor in images(kind, n, side)] for kind, n in [("train", examples), ("t10k", tests)]]
+    is_augmented = section == AUGMENTED
+    data = cifar10(examples) if is_augmented else (images("train", examples, side), images("t10k", tests, side))
+    data = [[tensor.to(device) for tensor in part] for part in data]
+    optimizer = torch.optim.Adam if is_augmented else torch.optim.SGD
     runs = []
     for seed in range(1, seeds + 1):
         kept = {}
@@ -164,7 +199,8 @@ def run(section, seeds, device):
             net.apply(initialize)
             net.to(device)
             start = time.perf_counter()
-            metrics = train(net, data, config, rate)
+            augment = mirrored if suffix == "_flipped" else lambda x: x
+            metrics = train(net, data, config, rate, optimizer, augment)
             seconds = time.perf_counter() - start
             last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in metrics.items())
             print(f"{section}{suffix} seed {seed}: {last}, {seconds:.0f} s", flush=True)

@@ -213,11 +213,12 @@ def resnet18(narrowing=1):
     return nn.Sequential(*wide_stem(c1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c4, 10))
 
 
-def small_resnet18():
+def small_resnet18(narrowing=1):
     """The one of section 13.1 for small pictures in color: a small convolution at the beginning, and no pooling."""
-    stem = [nn.Conv2d(3, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU()]
-    blocks = residual_blocks(64, 128, 256, 512)
-    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+    channels = narrowed(narrowing, 64, 128, 256, 512)
+    stem = [nn.Conv2d(3, channels[0], 3, padding=1), nn.BatchNorm2d(channels[0]), nn.ReLU()]
+    blocks = residual_blocks(*channels)
+    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels[-1], 10))
 
 
 def conv_block(inputs, outputs):

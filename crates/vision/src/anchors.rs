@@ -113,11 +113,12 @@ pub fn offset(anchor: Corners, target: Corners) -> [f32; 4] {
 /// The box that lies so far from an anchor: [`offset`] undone.
 pub fn offset_inverse(anchor: Corners, [x, y, width, height]: [f32; 4]) -> Corners {
     let anchor = Centered::from(anchor);
+    let (wide, high) = (anchor.width.max(LEAST_SIDE), anchor.height.max(LEAST_SIDE));
     Corners::from(Centered {
-        x: x * anchor.width / 10.0 + anchor.x,
-        y: y * anchor.height / 10.0 + anchor.y,
-        width: (width / 5.0).exp() * anchor.width,
-        height: (height / 5.0).exp() * anchor.height,
+        x: x * wide / 10.0 + anchor.x,
+        y: y * high / 10.0 + anchor.y,
+        width: (width / 5.0).exp() * wide,
+        height: (height / 5.0).exp() * high,
     })
 }
 

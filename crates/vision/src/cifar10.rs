@@ -100,7 +100,7 @@ fn read_names(path: &Path, count: usize) -> Result<Vec<u32>, DataError> {
 }
 
 impl Source for Cifar10 {
-    const SAMPLE_NOTICE: &'static str = "CIFAR-10 could not be had, so this run uses 500 drawn pictures that come with the \
+    const SAMPLE_NOTICE: &'static str = "CIFAR-10 could not be had, so this run uses 330 drawn pictures that come with the \
          repository; its results say nothing of photographs.";
 
     fn fetch(hub: &Hub) -> Result<Self, DataError> {

@@ -33,13 +33,14 @@ struct Line {
 }
 
 impl BoxedPictures {
-    /// Reads `label.csv` of a folder and the pictures in its folder `images`. A picture may have several lines.
+    /// Reads `label.csv` of a folder and the pictures in its folder `images`, with things of so many classes. A picture may
+    /// have several lines.
     ///
     /// # Errors
     /// Where a line is no picture with a box inside it, the pictures have several sizes, or one is missing or damaged; the
     /// error names the file and the line.
     #[doc(alias = "read_data_bananas")]
-    pub fn read(folder: &Path) -> Result<Self, DataError> {
+    pub fn read(folder: &Path, classes: u32) -> Result<Self, DataError> {
         let path = folder.join("label.csv");
         let at_fault =
             |line: usize, what: String| DataError::invalid(format!("{}, line {line}: {what}", path.display()));
@@ -78,6 +79,12 @@ impl BoxedPictures {
             if !is_inside || line.xmin >= line.xmax || line.ymin >= line.ymax {
                 let corners = corners.to_array();
                 return Err(at_fault(row + 2, format!("{corners:?} is no box inside {width} x {height} pixels")));
+            }
+            if line.label >= classes {
+                return Err(at_fault(
+                    row + 2,
+                    format!("the class {}, of which there are 0 to {}", line.label, classes - 1),
+                ));
             }
             let truth = GroundTruth { class: line.label, corners: corners.scaled(1.0 / width, 1.0 / height) };
             if last == Some(&line.img_name) {
@@ -151,14 +158,14 @@ pub struct DetectionSet {
 
 impl DetectionSet {
     fn read_bananas(folder: &Path) -> Result<Self, DataError> {
-        let part = |name: &str| BoxedPictures::read(&folder.join(name));
+        let part = |name: &str| BoxedPictures::read(&folder.join(name), 1);
         let (train, validation) = (part("bananas_train")?, part("bananas_val")?);
         Ok(Self { train, validation, name: "banana", smallest: 0.2, stands_in: false })
     }
 
     /// The set of the book's first edition, whose things are half as large.
     fn read_pikachus(folder: &Path) -> Result<Self, DataError> {
-        let part = |name: &str| BoxedPictures::read(&folder.join(name));
+        let part = |name: &str| BoxedPictures::read(&folder.join(name), 1);
         let (train, validation) = (part("pikachu_train")?, part("pikachu_val")?);
         Ok(Self { train, validation, name: "Pikachu", smallest: 0.1, stands_in: true })
     }
@@ -239,17 +246,18 @@ mod tests {
             ("1.jpg,0,104,20,143,58\n", "line 3", "1.jpg"),
             ("../1.jpg,0,104,20,143,58\n", "line 3", "plain name"),
             ("0.jpg,-1,104,20,143,58\n", "line 3", ""),
+            ("0.jpg,1,104,20,143,58\n", "line 3", "the class 1"),
         ];
         let header = "img_name,label,xmin,ymin,xmax,ymax\n";
         for (line, place, what) in cases {
             fs::write(folder.path().join("label.csv"), format!("{header}{good}{line}"))?;
-            let error = BoxedPictures::read(folder.path()).expect_err(line).to_string();
+            let error = BoxedPictures::read(folder.path(), 1).expect_err(line).to_string();
             assert!(error.contains("label.csv") && error.contains(place) && error.contains(what), "{line}: {error}");
         }
         fs::write(folder.path().join("label.csv"), format!("{header}{good}{good}"))?;
-        assert_eq!(BoxedPictures::read(folder.path())?.truths()[0].len(), 2);
+        assert_eq!(BoxedPictures::read(folder.path(), 1)?.truths()[0].len(), 2);
         fs::write(folder.path().join("label.csv"), header)?;
-        assert!(BoxedPictures::read(folder.path()).is_err());
+        assert!(BoxedPictures::read(folder.path(), 1).is_err());
         Ok(())
     }
 }

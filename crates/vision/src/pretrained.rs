@@ -17,6 +17,8 @@ use crate::labeled_pictures::Normalization;
 pub enum Architecture {
     /// He et al. (2016), with torchvision's weights: the book's.
     ResNet18,
+    /// The smallest EfficientNet (Tan and Le, 2019) without what small devices lack, as TensorFlow's authors trained it.
+    EfficientNetLite0,
     /// Iandola et al. (2016), with the pruned weights of Han, Mao and Dally: a fiftieth of AlexNet's size.
     SqueezeNet,
 }
@@ -26,21 +28,24 @@ impl Architecture {
     fn body(self, vb: &VarBuilder) -> Result<Sequential> {
         match self {
             Self::ResNet18 => resnet18_body(vb),
+            Self::EfficientNetLite0 => efficientnet_body(vb),
             Self::SqueezeNet => squeezenet_body(vb),
         }
     }
 
     /// The net for so many classes: pictures `(batch, 3, side, side)` to logits `(batch, classes)`. `output` names the
-    /// layer before the logits; the weights' own is `fc` or `classifier.1`.
+    /// layer before the logits; the weights' own is [`Architecture::output`]. With `keep_statistics` the body's normalizations
+    /// keep the statistics that come with the weights, also in training: those of small minibatches differ too much.
     ///
     /// # Errors
     /// Where the parameters exist with other shapes.
-    pub fn net(self, classes: usize, output: &str, vb: &VarBuilder) -> Result<Sequential> {
-        let body = self.body(vb)?;
+    pub fn net(self, classes: usize, output: &str, keep_statistics: bool, vb: &VarBuilder) -> Result<Sequential> {
+        let body = Body { layers: self.body(vb)?, keep_statistics };
         let vb = vb.pp(output);
         Ok(match self {
-            Self::ResNet18 => {
-                Sequential::new().add(body).add(GlobalAvgPool2d).add(Flatten).add(Linear::new(512, classes, &vb)?)
+            Self::ResNet18 | Self::EfficientNetLite0 => {
+                let features = if self == Self::ResNet18 { 512 } else { 1280 };
+                Sequential::new().add(body).add(GlobalAvgPool2d).add(Flatten).add(Linear::new(features, classes, &vb)?)
             }
             // Its output is a convolution, whose scores of all places are averaged.
             Self::SqueezeNet => {
@@ -54,6 +59,7 @@ impl Architecture {
     pub fn output(self) -> &'static str {
         match self {
             Self::ResNet18 => "fc",
+            Self::EfficientNetLite0 => "_fc",
             Self::SqueezeNet => "classifier.1",
         }
     }
@@ -62,17 +68,21 @@ impl Architecture {
     pub fn normalization(self) -> Normalization {
         match self {
             Self::ResNet18 => Normalization::IMAGENET,
+            Self::EfficientNetLite0 => Normalization { mean: [127.0; 3], std: [128.0; 3], reversed: false },
             Self::SqueezeNet => Normalization::CAFFE,
         }
     }
+}
 
-    /// The side of the pictures that it was trained on.
-    pub fn side(self) -> usize {
-        match self {
-            Self::ResNet18 => 224,
-            // A multiple of its pools, which leaves nothing over at the edges.
-            Self::SqueezeNet => 227,
-        }
+/// The layers before the output.
+struct Body {
+    layers: Sequential,
+    keep_statistics: bool,
+}
+
+impl ModuleT for Body {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        self.layers.forward_t(x, train && !self.keep_statistics)
     }
 }
 
@@ -194,6 +204,116 @@ fn squeezenet_body(vb: &VarBuilder) -> Result<Sequential> {
         .add(fire(12, 512, 64, 256)?))
 }
 
+/// A convolution without bias and its normalization, padded as TensorFlow does it: a cell of output for each `stride` cells
+/// of input, and where the padding is uneven, the lower and the right edge have more.
+struct SameConv {
+    conv: Conv2d,
+    norm: BatchNorm,
+    kernel: usize,
+    stride: usize,
+}
+
+impl SameConv {
+    fn new(
+        (inputs, outputs, groups): (usize, usize, usize),
+        (kernel, stride): (usize, usize),
+        (conv, norm): (&str, &str),
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        // At stride 1 the padding is even, and part of the convolution.
+        let even = if stride == 1 { kernel / 2 } else { 0 };
+        let config =
+            Conv2dConfig { stride: (stride, stride), padding: (even, even), groups, ..Conv2dConfig::default() };
+        let batch_norm = BatchNormConfig { eps: 1e-3, ..BatchNormConfig::default() };
+        Ok(Self {
+            conv: Conv2d::without_bias(inputs, outputs, (kernel, kernel), config, &vb.pp(conv))?,
+            norm: BatchNorm::new(outputs, batch_norm, &vb.pp(norm))?,
+            kernel,
+            stride,
+        })
+    }
+
+    fn padded(&self, x: &Tensor) -> Result<Tensor> {
+        let along = |x: Tensor, axis: usize| {
+            let cells = x.dim(axis)?;
+            let all = ((cells.div_ceil(self.stride) - 1) * self.stride + self.kernel).saturating_sub(cells);
+            x.pad_with_zeros(axis, all / 2, all - all / 2)
+        };
+        along(along(x.clone(), 2)?, 3)?.contiguous()
+    }
+}
+
+impl ModuleT for SameConv {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let y = if self.stride == 1 { self.conv.forward(x)? } else { self.conv.forward(&self.padded(x)?)? };
+        self.norm.forward_t(&y, train)
+    }
+}
+
+/// What is above 6 is 6, so that numbers of few bits can hold it.
+fn relu6(x: &Tensor) -> Result<Tensor> {
+    relu(x)? - relu(&(x - 6.0)?)?
+}
+
+/// A thin tensor is made wide, convolved channel by channel, and made thin again; added to the input where it is as large.
+struct InvertedResidual {
+    body: Sequential,
+    is_added: bool,
+}
+
+impl InvertedResidual {
+    fn new(
+        (inputs, outputs): (usize, usize),
+        (kernel, stride): (usize, usize),
+        expansion: usize,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        let wide = inputs * expansion;
+        let mut body = Sequential::new();
+        if expansion > 1 {
+            body = body.add(SameConv::new((inputs, wide, 1), (1, 1), ("_expand_conv", "_bn0"), vb)?).add(relu6);
+        }
+        let body = body
+            .add(SameConv::new((wide, wide, wide), (kernel, stride), ("_depthwise_conv", "_bn1"), vb)?)
+            .add(relu6)
+            .add(SameConv::new((wide, outputs, 1), (1, 1), ("_project_conv", "_bn2"), vb)?);
+        Ok(Self { body, is_added: inputs == outputs && stride == 1 })
+    }
+}
+
+impl ModuleT for InvertedResidual {
+    fn forward_t(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let y = self.body.forward_t(x, train)?;
+        if self.is_added { add(&y, x) } else { Ok(y) }
+    }
+}
+
+/// The stages of EfficientNet-Lite0: blocks, kernel, stride of the first, expansion, channels.
+const STAGES: [(usize, usize, usize, usize, usize); 7] = [
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+];
+
+/// `(batch, 3, side, side)` to `(batch, 1280, side / 32, side / 32)`.
+fn efficientnet_body(vb: &VarBuilder) -> Result<Sequential> {
+    let mut body = Sequential::new().add(SameConv::new((3, 32, 1), (3, 2), ("_conv_stem", "_bn0"), vb)?).add(relu6);
+    let (mut inputs, mut place) = (32, 0);
+    for (blocks, kernel, stride, expansion, outputs) in STAGES {
+        for block in 0..blocks {
+            let stride = if block == 0 { stride } else { 1 };
+            let vb = vb.pp(format!("_blocks.{place}"));
+            body = body.add(InvertedResidual::new((inputs, outputs), (kernel, stride), expansion, &vb)?);
+            (inputs, place) = (outputs, place + 1);
+        }
+    }
+    Ok(body.add(SameConv::new((320, 1280, 1), (1, 1), ("_conv_head", "_bn1"), vb)?).add(relu6))
+}
+
 /// The weights of a net, if any could be had.
 #[derive(Debug, Clone)]
 pub struct Pretrained {
@@ -219,27 +339,34 @@ impl Source for Pretrained {
          values, as the other one does, and is no better.";
 
     fn fetch(hub: &Hub) -> Result<Self, DataError> {
-        match hub.fetch("resnet18") {
-            Ok(path) => {
-                let weights = read_pytorch(&path, None, &Device::Cpu).map_err(DataError::other)?;
-                Ok(Self { architecture: Architecture::ResNet18, weights: Some(weights) })
-            }
-            // The error of the book's weights says more.
-            Err(error) => {
-                let path = hub.fetch("squeezenet1_0").map_err(|_| error)?;
-                Ok(Self { architecture: Architecture::SqueezeNet, weights: Some(read_packed(&path)?) })
-            }
-        }
+        let read = |path: &Path| read_pytorch(path, None, &Device::Cpu).map_err(DataError::other);
+        let (architecture, weights) = match hub.fetch("resnet18") {
+            Ok(path) => (Architecture::ResNet18, read(&path)?),
+            // If no other weights can be had, the error of the book's says more.
+            Err(error) => match hub.fetch("efficientnet-lite0") {
+                Ok(path) => (Architecture::EfficientNetLite0, read(&path)?),
+                Err(_) => (Architecture::SqueezeNet, read_packed(&hub.fetch("squeezenet1_0").map_err(|_| error)?)?),
+            },
+        };
+        Ok(Self { architecture, weights: Some(weights) })
     }
 
     fn stand_in(&self) -> Option<&'static str> {
-        (self.architecture == Architecture::SqueezeNet && self.weights.is_some()).then_some(
-            "the weights of ResNet-18 could not be had: SqueezeNet is fine-tuned instead, of a ninth of its parameters.",
-        )
+        self.weights.as_ref()?;
+        match self.architecture {
+            Architecture::ResNet18 => None,
+            Architecture::EfficientNetLite0 => Some(
+                "the weights of ResNet-18 could not be had: EfficientNet-Lite0 is fine-tuned instead, of less than half its \
+                 parameters.",
+            ),
+            Architecture::SqueezeNet => Some(
+                "the weights of ResNet-18 could not be had: SqueezeNet is fine-tuned instead, of a ninth of its parameters.",
+            ),
+        }
     }
 
     /// No weights at all.
     fn sample() -> Result<Self, DataError> {
-        Ok(Self { architecture: Architecture::SqueezeNet, weights: None })
+        Ok(Self { architecture: Architecture::EfficientNetLite0, weights: None })
     }
 }

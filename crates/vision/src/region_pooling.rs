@@ -65,7 +65,7 @@ pub fn roi_pool(features: &Tensor, regions: &[Region], size: (usize, usize), sca
     let parts: Vec<Vec<u32>> = regions
         .iter()
         .flat_map(|region| {
-            let [left, top, right, bottom] = region.corners.to_array().map(|corner| (corner * scale).round() as isize);
+            let [left, top, right, bottom] = region.corners.to_array().map(|corner| to_cell(corner * scale));
             let rows = bounds(top, bottom, size.0, cells.height);
             let columns = bounds(left, right, size.1, cells.width);
             let cells = &cells;
@@ -86,6 +86,11 @@ pub fn roi_pool(features: &Tensor, regions: &[Region], size: (usize, usize), sca
     let ids = Tensor::from_vec(filled.collect::<Vec<u32>>(), (parts.len(), most), features.device())?;
     let pooled = max(&embedding(&ids, &cells.table)?, 1)?; // (regions * rows * columns, channels)
     arranged(&pooled, regions.len(), size)
+}
+
+/// The cell that a coordinate is rounded to; of one beyond any map, a cell beyond any map.
+fn to_cell(at: f32) -> isize {
+    at.round().clamp(-1e6, 1e6) as isize
 }
 
 /// The cells of each of `parts` parts of those from `start` to `end`, both included, as far as the map has them.

@@ -8,7 +8,7 @@ use crate::anchors::{GroundTruth, Label, Targets, label, multibox_prior, multibo
 use crate::detection::{Detection, multibox_detection, nms};
 use crate::region_pooling::{Region, roi_align};
 use crate::sections::bounding_box::Corners;
-use crate::sections::ssd::{OVERLAP, Predictions, RATIOS, base_net, concat_predictions, same_size, ssd_loss};
+use crate::sections::ssd::{OVERLAP, Predictions, RATIOS, base_net, concat_predictions, mined_loss, same_size};
 
 /// The sizes of the anchors around each cell, from which regions are proposed, as multiples of the smallest that suits the
 /// things.
@@ -25,6 +25,8 @@ const POOLED: usize = 5;
 const PROPOSAL_OVERLAP: f32 = 0.7;
 /// Channels of the feature map.
 const CHANNELS: usize = 128;
+/// Anchors of background that count for each one that stands for a thing.
+pub const NEGATIVES: usize = 3;
 /// Units of the second stage's hidden layer.
 const HIDDEN: usize = 128;
 
@@ -147,7 +149,8 @@ impl TwoStages {
             .iter()
             .map(|truths| truths.iter().map(|truth| GroundTruth { class: 0, ..*truth }).collect())
             .collect();
-        let first = ssd_loss(&said, &multibox_target(&said.anchors, &things, pictures.device())?)?;
+        let targets = multibox_target(&said.anchors, &things, pictures.device())?;
+        let first = mined_loss(&said, &targets, NEGATIVES)?;
         let mut regions = propose(&said)?;
         for (regions, truths) in regions.iter_mut().zip(truths) {
             regions.extend(truths.iter().map(|truth| truth.corners));

@@ -109,7 +109,7 @@ pub(super) fn stranger(start: &[u8]) -> Option<Stranger> {
     } else if start.starts_with(b"PK\x03\x04") {
         (true, "this is a zip archive, as PyTorch writes; read it with `checkpoint::read_pytorch`")
     } else if start.starts_with(b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46") {
-        (false, "PyTorch wrote it before its release 1.6; load it there, and save it anew")
+        (false, "this is a file of PyTorch's from before its release 1.6; read it with `checkpoint::read_pytorch`")
     } else if start.get(8) == Some(&b'{') {
         (false, "this is a safetensors file; read it with `Checkpoint::load`")
     } else {

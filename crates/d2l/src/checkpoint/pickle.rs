@@ -47,11 +47,25 @@ pub(super) struct Pickle {
 impl Pickle {
     /// Reads a pickle of protocols 2 to 5.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+        Self::parse_first(bytes).map(|(pickle, _)| pickle)
+    }
+
+    /// Reads the pickle that comes first, and says how many bytes it has.
+    pub(super) fn parse_first(bytes: &[u8]) -> Result<(Self, usize)> {
         let mut machine =
             Machine { input: bytes, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
         while machine.step()? {}
         let root = machine.pop()?;
-        Ok(Self { nodes: machine.nodes, root })
+        let length = bytes.len() - machine.input.len();
+        Ok((Self { nodes: machine.nodes, root }, length))
+    }
+
+    /// What refers to something outside of the pickle.
+    pub(super) fn persistent(&self) -> impl Iterator<Item = Id> {
+        self.nodes.iter().filter_map(|node| match node {
+            &Node::Persistent(id) => Some(id),
+            _ => None,
+        })
     }
 
     /// The value that was pickled.

@@ -1,4 +1,5 @@
-//! PyTorch's own files: a zip archive with a pickle of names and shapes, and a file of bytes for each storage.
+//! PyTorch's own files: a zip archive with a pickle of names and shapes, and a file of bytes for each storage; and those of
+//! before its release 1.6, which have pickles and then the storages one after the other.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,7 +20,7 @@ use super::{Checkpoint, CheckpointError};
 /// numbers are read; no code in the file is run. Truth values come as `u8`, 0 or 1, since candle has no type for them.
 ///
 /// # Errors
-/// Where the file cannot be read, is damaged or older than PyTorch 1.6, where there is no such key, and where it holds
+/// Where the file cannot be read or is damaged, where there is no such key, and where it holds
 /// tensors that are not read so: under a key of their own, or of a type that candle lacks.
 #[doc(alias = "torch.load")]
 pub fn read_pytorch(
@@ -43,6 +44,9 @@ pub fn read_pytorch(
     Ok(Checkpoint { tensors, origin: path.into(), ..Checkpoint::default() })
 }
 
+/// How files from before PyTorch 1.6 begin: a pickle of a number that they are known by.
+const OLD: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46";
+
 /// What a file of PyTorch's holds.
 struct Archive {
     pickle: Vec<u8>,
@@ -62,6 +66,13 @@ impl Archive {
         file.rewind().map_err(unread)?;
         let mut archive = match ZipArchive::new(io::BufReader::new(file)) {
             Ok(archive) => archive,
+            Err(_) if start.starts_with(OLD) => {
+                let bytes = std::fs::read(path).map_err(unread)?;
+                return Self::read_old(&bytes).map_err(|fault| match fault {
+                    Fault::Damaged(reason) => damaged(&reason),
+                    Fault::Unsupported(reason) => CheckpointError::unsupported(path, reason),
+                });
+            }
             Err(error) => {
                 let what = stranger(&start).filter(|what| !what.is_zip);
                 return Err(
@@ -93,6 +104,43 @@ impl Archive {
         }
         let reason = "a zip archive, but none of PyTorch's: there is no data.pkl in it";
         pickle.map(|pickle| Self { pickle, storages }).ok_or_else(|| CheckpointError::unsupported(path, reason))
+    }
+
+    /// A file from before PyTorch 1.6: a number to know it by, a version, facts of the machine, the values, the storages'
+    /// names, each pickled; then of each storage how many elements it has, and these.
+    fn read_old(bytes: &[u8]) -> std::result::Result<Self, Fault> {
+        const SHORT: Fault = Fault::Damaged("its storages are cut short");
+        let mut rest = bytes;
+        let mut next = || {
+            let (pickle, length) = Pickle::parse_first(rest)?;
+            let (bytes, others) = rest.split_at(length);
+            rest = others;
+            Ok((pickle, bytes))
+        };
+        for _ in 0..3 {
+            next()?;
+        }
+        let ((values, pickle), (names, _)) = (next()?, next()?);
+        let mut sizes = BTreeMap::new();
+        for storage in values.persistent() {
+            let Some(&[_, class, name, ..]) = values.items(storage) else { continue };
+            if let (Some(class), Some(name)) = (values.global(class), values.name(name)) {
+                let size = element(class).map_err(|error| Fault::Unsupported(error.to_string()))?.size_in_bytes();
+                sizes.insert(name, size);
+            }
+        }
+        let list = names.items(names.root()).ok_or(Fault::Damaged("it does not list its storages"))?;
+        let mut storages = BTreeMap::new();
+        for &name in list {
+            let name = names.name(name).ok_or(Fault::Damaged("a storage of it has no name"))?;
+            let (count, others) = rest.split_first_chunk::<8>().ok_or(SHORT)?;
+            let size = sizes.get(&name).ok_or(Fault::Damaged("a storage of it is no tensor's"))?;
+            let length = usize::try_from(i64::from_le_bytes(*count)).ok().and_then(|count| count.checked_mul(*size));
+            let (elements, others) = others.split_at_checked(length.ok_or(SHORT)?).ok_or(SHORT)?;
+            storages.insert(name, elements.to_vec());
+            rest = others;
+        }
+        Ok(Self { pickle: pickle.to_vec(), storages })
     }
 }
 
@@ -174,6 +222,21 @@ fn rebuilt(pickle: &Pickle, mut value: Id) -> Option<Id> {
     None
 }
 
+/// The type of a storage's elements, by the name of its class.
+fn element(class: &str) -> Result<DType> {
+    Ok(match class.strip_prefix("torch ").unwrap_or(class) {
+        "FloatStorage" => DType::F32,
+        "DoubleStorage" => DType::F64,
+        "HalfStorage" => DType::F16,
+        "BFloat16Storage" => DType::BF16,
+        "ByteStorage" | "BoolStorage" => DType::U8,
+        "ShortStorage" => DType::I16,
+        "IntStorage" => DType::I32,
+        "LongStorage" => DType::I64,
+        other => bail!("candle has no type for a {other}; convert the tensor before it is saved"),
+    })
+}
+
 /// Where a tensor's elements lie.
 struct Info {
     storage: String,
@@ -191,22 +254,18 @@ impl Info {
             let &[_, class, name, ..] = pickle.items(storage)? else { return None };
             let sizes =
                 |id: Id| pickle.items(id)?.iter().map(|&item| pickle.size(item)).collect::<Option<Vec<usize>>>();
-            Some((pickle.global(class)?, pickle.name(name)?, pickle.size(offset)?, sizes(dims)?, sizes(strides)?))
+            Some((
+                pickle.global(class)?.to_string(),
+                pickle.name(name)?,
+                pickle.size(offset)?,
+                sizes(dims)?,
+                sizes(strides)?,
+            ))
         };
         let Some((class, storage, offset, dims, strides)) = parts() else {
             bail!("its storage or shape makes no sense")
         };
-        let dtype = match class.strip_prefix("torch ").unwrap_or(class) {
-            "FloatStorage" => DType::F32,
-            "DoubleStorage" => DType::F64,
-            "HalfStorage" => DType::F16,
-            "BFloat16Storage" => DType::BF16,
-            "ByteStorage" | "BoolStorage" => DType::U8,
-            "ShortStorage" => DType::I16,
-            "IntStorage" => DType::I32,
-            "LongStorage" => DType::I64,
-            other => bail!("candle has no type for a {other}; convert the tensor before it is saved"),
-        };
+        let dtype = element(&class)?;
         if dims.len() != strides.len() {
             bail!("it has {} axes and {} strides", dims.len(), strides.len());
         }

@@ -5,7 +5,9 @@
 //!
 //! `cargo run --release -p vision -- fine-tuning` trains both in some minutes, the first to a test accuracy of 0.9 or more.
 
+use clap::ArgAction;
 use d2l::nn::init;
+use d2l::notebook::within;
 use d2l::optim::ParameterGroup;
 use d2l::plot::ImageGrid;
 use d2l::prelude::*;
@@ -32,20 +34,26 @@ pub struct Config {
     /// The new output layer learns so many times faster than the layers below
     #[arg(long, default_value_t = 10.0, value_parser = positive)]
     pub output_factor: f64,
+    /// Whether the pretrained normalizations keep their statistics, as small minibatches need it; not so in the book
+    #[arg(long, default_value_t = false, action = ArgAction::Set)]
+    pub keep_statistics: bool,
     /// Weight decay
     #[arg(long, default_value_t = 0.001, value_parser = non_negative)]
     pub weight_decay: f64,
     /// Passes over the training pictures
     #[arg(long, default_value_t = 5, value_parser = count)]
     pub num_epochs: usize,
+    /// Side that pictures are cut to
+    #[arg(long, default_value_t = 224, value_parser = within::<64, 512>)]
+    pub side: usize,
     /// Training pictures at most
     #[arg(long, default_value_t = 2_000, value_parser = count)]
     pub examples: usize,
 }
 
 defaults! { Config, on a CPU Laptop:
-    Laptop { batch_size: 16, lr: 1e-4, lr_scratch: 1e-3, examples: 400 }
-    Smoke { batch_size: 8, num_epochs: 1, examples: 16 }
+    Laptop { batch_size: 16, lr: 0.003, lr_scratch: 0.03, keep_statistics: true, num_epochs: 4, side: 160, examples: 400 }
+    Smoke { batch_size: 8, num_epochs: 1, side: 64, examples: 16 }
 }
 
 /// The name of the output layer that is new.
@@ -54,7 +62,7 @@ const OUTPUT: &str = "hotdog";
 /// Training pictures cut at random, some mirrored; test pictures cut from the middle. Both are squares of `side`.
 fn transforms(side: usize) -> (Compose, Compose) {
     let train = Compose::new().then(RandomResizedCrop::new(side)).then(RandomHorizontalFlip);
-    let test = Compose::new().then(ResizeShorter(256.max(side))).then(CenterCrop(side));
+    let test = Compose::new().then(ResizeShorter(side * 256 / 224)).then(CenterCrop(side));
     (train, test)
 }
 
@@ -68,7 +76,7 @@ fn train(
     (parameters, lr): (&Parameters, f64),
     (pictures, tests): (&LabeledPictures, &LabeledPictures),
 ) -> anyhow::Result<History> {
-    let (train, test) = transforms(architecture.side());
+    let (train, test) = transforms(config.side);
     let served = |pictures: &LabeledPictures, transform| {
         let draws = nb.stream(Purpose::Steps, "augmentation");
         TransformedPictures::new(pictures.clone(), transform, architecture.normalization(), draws)
@@ -98,7 +106,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("What the net is shown")?;
     let pretrained = nb.load::<Pretrained>()?;
     let architecture = pretrained.architecture;
-    let (cut, _) = transforms(architecture.side());
+    let (cut, _) = transforms(config.side);
     let draw =
         |seed| cut.apply(pictures.picture(0)?, &mut rand_chacha::ChaCha8Rng::seed_from_u64(seed))?.resized(88, 88);
     let drawn = (0..8).map(draw).collect::<Result<Vec<Picture>>>()?;
@@ -107,7 +115,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("Defining and initializing the model")?;
     let parameters = nb.parameters();
-    let net = architecture.net(2, OUTPUT, &parameters.builder())?;
+    let net = architecture.net(2, OUTPUT, config.keep_statistics, &parameters.builder())?;
     nb.say(format!("{architecture:?}, {} parameters", parameters.count()))?;
     if let Some(weights) = &pretrained.weights {
         let restored = parameters.restore_matching(weights)?;
@@ -134,7 +142,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("From scratch")?;
     let parameters = nb.parameters();
-    let net = architecture.net(2, OUTPUT, &parameters.builder())?;
+    let net = architecture.net(2, OUTPUT, false, &parameters.builder())?;
     let groups = vec![ParameterGroup::new(parameters.trained())];
     let scratch = train(nb, "scratch", config, (architecture, &net, groups), (&parameters, config.lr_scratch), sets)?;
     nb.training_of("scratch", &scratch)?;
@@ -148,13 +156,12 @@ mod tests {
 
     #[test]
     fn both_nets_take_their_pictures_and_every_parameter_gets_a_gradient() -> Result<()> {
-        for architecture in [Architecture::ResNet18, Architecture::SqueezeNet] {
+        for architecture in [Architecture::ResNet18, Architecture::EfficientNetLite0, Architecture::SqueezeNet] {
             let random = Random::new(1);
             let parameters = Parameters::new(&random, &Device::Cpu);
-            let net = architecture.net(2, OUTPUT, &parameters.builder())?;
-            let side = architecture.side() / 3;
+            let net = architecture.net(2, OUTPUT, false, &parameters.builder())?;
             let mut stream = random.stream(Purpose::Sampling, "pictures");
-            let x = d2l::random::normal(&mut stream, 0.0, 1.0, (2, 3, side, side), &Device::Cpu)?;
+            let x = d2l::random::normal(&mut stream, 0.0, 1.0, (2, 3, 64, 64), &Device::Cpu)?;
             let y = Tensor::new(&[0u32, 1], &Device::Cpu)?;
             let logits = net.forward_t(&x, true)?;
             assert_eq!(logits.dims(), [2, 2]);

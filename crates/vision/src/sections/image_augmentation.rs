@@ -44,7 +44,7 @@ pub struct Config {
 }
 
 defaults! { Config, on a CPU Laptop:
-    Laptop { batch_size: 64, num_epochs: 20, examples: 3000, narrowing: 4 }
+    Laptop { batch_size: 64, num_epochs: 16, examples: 3000, narrowing: 4 }
     Smoke { batch_size: 32, num_epochs: 2, examples: 128, narrowing: 16 }
 }
 

@@ -13,17 +13,20 @@ use crate::picture::Picture;
 use crate::region_pooling::{Region, roi_align, roi_pool};
 use crate::sections::bounding_box::Corners;
 use crate::sections::ssd::{self, TinySsd, precision_on, with_detections};
-use crate::two_stages::TwoStages;
+use crate::two_stages::{NEGATIVES, TwoStages};
 
 /// Settings of both detectors.
 #[derive(Debug, Clone, Args, Serialize)]
 pub struct Config {
     /// Pictures a minibatch
-    #[arg(long, default_value_t = 32, value_parser = count)]
+    #[arg(long, default_value_t = 8, value_parser = count)]
     pub batch_size: usize,
     /// Learning rate
-    #[arg(long, default_value_t = 0.2, value_parser = positive)]
+    #[arg(long, default_value_t = 0.05, value_parser = positive)]
     pub lr: f64,
+    /// Momentum
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub momentum: f64,
     /// Weight decay
     #[arg(long, default_value_t = 5e-4, value_parser = non_negative)]
     pub weight_decay: f64,
@@ -36,7 +39,7 @@ pub struct Config {
 }
 
 defaults! { Config, on a CPU Laptop:
-    Laptop { num_epochs: 10, side: 192 }
+    Laptop { num_epochs: 10, side: 128 }
     Smoke { batch_size: 8, num_epochs: 1, side: 64 }
 }
 
@@ -94,7 +97,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let two_stages = nb.parameters();
     let net = TwoStages::new(1, smallest, &two_stages.builder())?;
     nb.show("parameters", two_stages.count())?;
-    let mut optimizer = Sgd::new(&two_stages, config.lr).weight_decay(config.weight_decay);
+    let mut optimizer = Sgd::new(&two_stages, config.lr).momentum(config.momentum).weight_decay(config.weight_decay);
     let trainer = nb.trainer(config.num_epochs).named("two-stages").with(&two_stages);
     let history = train(trainer, &net, &mut pictures, &mut optimizer)?;
     nb.training_of("two-stages", &history)?;
@@ -104,9 +107,9 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("One stage")?;
     let one_stage = nb.parameters();
     let ssd = TinySsd::new(1, smallest, &one_stage.builder())?;
-    let mut optimizer = Sgd::new(&one_stage, config.lr).weight_decay(config.weight_decay);
+    let mut optimizer = Sgd::new(&one_stage, config.lr).momentum(config.momentum).weight_decay(config.weight_decay);
     let trainer = nb.trainer(config.num_epochs).named("one-stage").with(&one_stage);
-    let history = ssd::train(trainer, &ssd, &mut pictures, &mut optimizer)?;
+    let history = ssd::train(trainer, &ssd, &mut pictures, &mut optimizer, NEGATIVES)?;
     nb.training_of("one-stage", &history)?;
     let of_one = precision_on(&mut unseen, |pictures| ssd::detect(&ssd, pictures))?;
     nb.metric("average_precision_one-stage", of_one)?;
@@ -116,8 +119,9 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     table.row(["two stages".to_string(), two_stages.count().to_string(), format!("{precision:.3}")]);
     table.row(["one stage".to_string(), one_stage.count().to_string(), format!("{of_one:.3}")]);
     nb.say(table)?;
-    let (x, _) = unseen.dataset().batch(&[0, 1, 2], nb.device())?;
-    let shown: Vec<Picture> = [0, 1, 2].map(|index| unseen.dataset().picture(index).clone()).into();
+    let shown: Vec<usize> = (0..unseen.examples().min(3)).collect();
+    let (x, _) = unseen.dataset().batch(&shown, nb.device())?;
+    let shown: Vec<Picture> = shown.into_iter().map(|index| unseen.dataset().picture(index).clone()).collect();
     let images = shown.iter().chain(&shown).map(Picture::image).collect::<Result<Vec<_>, _>>()?;
     let found = net.detect(&x)?.into_iter().chain(ssd::detect(&ssd, &x)?);
     let boxes: Vec<_> =

@@ -1,0 +1,13 @@
+//! The same seed gives the same bits with any number of threads; another seed gives others.
+
+use d2l_testing::determinism as runs;
+
+#[test]
+fn the_detector_depends_on_the_seed_alone() {
+    runs::only_the_seed_matters(env!("CARGO_BIN_EXE_vision"), &["ssd", "--num-epochs", "1"]);
+}
+
+#[test]
+fn every_training_resumes_on_the_same_bits() {
+    d2l_testing::resuming::every_training_resumes(env!("CARGO_BIN_EXE_vision"));
+}
