@@ -35,7 +35,7 @@ impl Architecture {
 
     /// The net for so many classes: pictures `(batch, 3, side, side)` to logits `(batch, classes)`. `output` names the
     /// layer before the logits; the weights' own is [`Architecture::output`]. With `keep_statistics` the body's normalizations
-    /// keep the statistics that come with the weights, also in training: those of small minibatches differ too much.
+    /// keep the statistics that come with the weights, also in training.
     ///
     /// # Errors
     /// Where the parameters exist with other shapes.

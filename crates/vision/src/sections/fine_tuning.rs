@@ -34,7 +34,10 @@ pub struct Config {
     /// The new output layer learns so many times faster than the layers below
     #[arg(long, default_value_t = 10.0, value_parser = positive)]
     pub output_factor: f64,
-    /// Whether the pretrained normalizations keep their statistics, as small minibatches need it; not so in the book
+    /// The learning rates of an epoch, divided by those of the epoch before
+    #[arg(long, default_value_t = 1.0, value_parser = positive)]
+    pub lr_decay: f64,
+    /// Whether the pretrained normalizations keep the statistics that came with the weights; the book's do not
     #[arg(long, default_value_t = false, action = ArgAction::Set)]
     pub keep_statistics: bool,
     /// Weight decay
@@ -52,7 +55,7 @@ pub struct Config {
 }
 
 defaults! { Config, on a CPU Laptop:
-    Laptop { batch_size: 16, lr: 0.003, lr_scratch: 0.03, keep_statistics: true, num_epochs: 4, side: 160, examples: 400 }
+    Laptop { batch_size: 16, lr: 0.001, lr_scratch: 0.03, output_factor: 30.0, lr_decay: 0.7, keep_statistics: true, num_epochs: 4, side: 144, examples: 400 }
     Smoke { batch_size: 8, num_epochs: 1, side: 64, examples: 16 }
 }
 
@@ -66,7 +69,7 @@ fn transforms(side: usize) -> (Compose, Compose) {
     (train, test)
 }
 
-/// Trains a net, the output layer ten times as fast where the others have learned already.
+/// Trains a net, the output layer faster where the others have learned already.
 #[doc(alias = "train_fine_tuning")]
 fn train(
     nb: &mut Notebook,
@@ -87,6 +90,7 @@ fn train(
     let mut test = Loader::new(served(tests, test), config.batch_size, nb.device())?.prefetched();
     let mut optimizer = Sgd::new(groups, lr).weight_decay(config.weight_decay);
     let trainer = nb.trainer(config.num_epochs).named(name).with(parameters);
+    let trainer = trainer.schedule(|epoch| lr * config.lr_decay.powi(epoch as i32));
     Ok(trainer.fit_classifier(net, &mut train, &mut test, &mut optimizer)?)
 }
 

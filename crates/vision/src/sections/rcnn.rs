@@ -39,7 +39,7 @@ pub struct Config {
 }
 
 defaults! { Config, on a CPU Laptop:
-    Laptop { num_epochs: 10, side: 128 }
+    Laptop { num_epochs: 8, side: 128 }
     Smoke { batch_size: 8, num_epochs: 1, side: 64 }
 }
 

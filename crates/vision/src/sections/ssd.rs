@@ -47,7 +47,7 @@ pub struct Config {
 }
 
 defaults! { Config, on a CPU Laptop:
-    Laptop { batch_size: 8, lr: 0.05, hard_negatives: 3, num_epochs: 12, side: 128 }
+    Laptop { batch_size: 8, lr: 0.05, hard_negatives: 3, num_epochs: 10, side: 128 }
     Smoke { batch_size: 8, lr: 0.05, hard_negatives: 3, num_epochs: 2, side: 64 }
 }
 

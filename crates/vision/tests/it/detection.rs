@@ -274,6 +274,8 @@ proptest! {
         shifts in several(several((-1i8..2, -1i8..2), 20), 2),
         classes in 1usize..4,
     ) {
+        // An anchor without area is given the least side, and whole numbers are no longer what a box has.
+        let anchors: Vec<Corners> = anchors.into_iter().filter(|anchor| anchor.area() > 0.0).collect();
         let count = anchors.len();
         // Of each picture: background and the classes, as many as there are.
         let said: Vec<Vec<Vec<f32>>> = levels
