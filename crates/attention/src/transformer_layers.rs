@@ -1,4 +1,4 @@
-//! The layers of section 10.7: the net at each position, residual connections with layer normalisation, and the blocks of
+//! The layers of section 10.7: the net at each position, residual connections with layer normalization, and the blocks of
 //! encoder and decoder.
 
 use d2l::nn::{Dropout, Embedding, LayerNorm, Linear};
@@ -50,14 +50,14 @@ impl Module for FeedForward {
     }
 }
 
-/// A residual connection, then layer normalisation.
+/// A residual connection, then layer normalization.
 pub struct AddNorm {
     norm: LayerNorm,
     dropout: Dropout,
 }
 
 impl AddNorm {
-    /// Normalisation over `sizes.hidden` features.
+    /// Normalization over `sizes.hidden` features.
     pub fn new(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
         let dropout = Dropout::new(sizes.dropout, &vb.pp("dropout"))?;
         Ok(Self { norm: LayerNorm::new(sizes.hidden, vb)?, dropout })

@@ -1,4 +1,4 @@
-//! Batch normalisation over every axis but that of the channels (Ioffe and Szegedy, 2015), with an optional ReLU after
+//! Batch normalization over every axis but that of the channels (Ioffe and Szegedy, 2015), with an optional ReLU after
 //! it in the same pass.
 //!
 //! Forward, for `x` of `(n, c, …)` and the `m` elements of each channel: in training `μ = Σ x / m` and
@@ -44,7 +44,7 @@ pub struct RunningStatistics {
     pub var: Var,
 }
 
-/// Normalises each channel of `x` of `(batch, channels, …)`, then scales it by `gamma` and shifts it by `beta` of
+/// Normalizes each channel of `x` of `(batch, channels, …)`, then scales it by `gamma` and shifts it by `beta` of
 /// `(channels)` (section 7.5).
 ///
 /// In training with the batch's statistics, towards which the running ones move in place, outside the graph; otherwise
@@ -137,7 +137,7 @@ fn composed(
     if config.relu { y.maximum(&y.zeros_like()?) } else { Ok(y) }
 }
 
-/// What normalises one channel.
+/// What normalizes one channel.
 #[derive(Debug, Clone, Copy)]
 struct Statistics {
     mean: f64,

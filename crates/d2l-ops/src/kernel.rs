@@ -121,7 +121,7 @@ pub fn has_kernel(tensor: &Tensor) -> bool {
 }
 
 /// Runs a closure compiled for the widest vector instructions that this processor has. What the closure calls is
-/// vectorised with it only where it is inlined.
+/// vectorized with it only where it is inlined.
 #[inline(always)]
 pub fn vectorized<R>(body: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(body)

@@ -1,4 +1,4 @@
-//! Layer normalisation (section 10.7).
+//! Layer normalization (section 10.7).
 //!
 //! Forward, for each row `x` of `d` elements: `x̂ = (x − mean x) / √(var x + ε)` with the biased variance,
 //! `y = γ x̂ + β`.
@@ -13,7 +13,7 @@ use super::parallel;
 use super::row;
 use super::tape;
 
-/// `x` normalised over its last axes, those of `gamma`, then scaled by `gamma` and shifted by `beta`.
+/// `x` normalized over its last axes, those of `gamma`, then scaled by `gamma` and shifted by `beta`.
 ///
 /// `gamma` and `beta` have the shape of the last axes of `x`, usually `(hidden)`; `eps` is added to the variance,
 /// 1e-5 in PyTorch.

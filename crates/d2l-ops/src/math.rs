@@ -1,4 +1,4 @@
-//! Elementary functions that vectorise: `exp`, `sigmoid`, `tanh`, one element each, accurate to a few units in the
+//! Elementary functions that vectorize: `exp`, `sigmoid`, `tanh`, one element each, accurate to a few units in the
 //! last place over the whole range.
 //!
 //! They have no branches and call nothing, so a loop over a slice that calls them inside [`super::kernel::vectorized`]

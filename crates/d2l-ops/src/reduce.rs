@@ -67,7 +67,7 @@ fn reduce(x: &Tensor, axes: &[usize], scale: f64) -> Result<Tensor> {
     for &axis in axes {
         shape[axis] = 1;
     }
-    // One pass for each run of neighbouring axes; the scale goes with the last of them.
+    // One pass for each run of neighboring axes; the scale goes with the last of them.
     let mut y = x.clone();
     let mut runs = runs(axes);
     let last = runs.pop();
@@ -80,7 +80,7 @@ fn reduce(x: &Tensor, axes: &[usize], scale: f64) -> Result<Tensor> {
     }
 }
 
-/// Runs `(first, end)` of neighbouring axes, from the last to the first.
+/// Runs `(first, end)` of neighboring axes, from the last to the first.
 fn runs(axes: &[usize]) -> Vec<(usize, usize)> {
     let mut sorted = axes.to_vec();
     sorted.sort_unstable_by(|a, b| b.cmp(a));

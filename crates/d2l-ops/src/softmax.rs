@@ -115,7 +115,7 @@ fn exp_and_scale<T: Elementary>(width: usize, rows: &mut [T]) {
     }
 }
 
-/// The exponentials of many rows in one loop, so that short ones are vectorised, too.
+/// The exponentials of many rows in one loop, so that short ones are vectorized, too.
 fn exp<T: Elementary>(rows: &mut [T]) {
     row::update(rows, [], |x, []| math::exp(x));
 }

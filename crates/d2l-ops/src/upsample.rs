@@ -27,7 +27,7 @@ pub fn upsample_nearest2d(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
 }
 
 /// `x` of `(batch, channels, height, width)` resized to `(batch, channels, size)` by bilinear interpolation (section
-/// 13.11). With `align_corners` the corners' centres stay where they are; without, the corners' edges do.
+/// 13.11). With `align_corners` the corners' centers stay where they are; without, the corners' edges do.
 ///
 /// # Errors
 /// Where `x` is not of rank 4 or a size is 0.

@@ -64,7 +64,7 @@ impl Corners {
 ///
 /// An anchor takes the true box with which its IoU is largest where that is `threshold` or more. Then every true box takes
 /// the anchor nearest to it, so that none is left out: the pair of the largest IoU first, both of which are out of the game
-/// then. Of equals, the first anchor wins. With more boxes than anchors, those whose IoUs are least go without.
+/// then. Of equals, the first anchor wins. With more boxes than anchors, those whose IoU is least go without.
 #[doc(alias = "assign_anchor_to_bbox")]
 pub fn assign_anchors(truths: &[Corners], anchors: &[Corners], threshold: f32) -> Vec<Option<usize>> {
     let ious: Vec<Vec<f32>> =

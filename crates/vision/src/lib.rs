@@ -2,6 +2,12 @@
 //!
 //! `cargo run --release -p vision` lists the sections; each is a file of [`sections`].
 
+#![allow(
+    clippy::manual_midpoint,
+    clippy::needless_pass_by_value,
+    reason = "a center is written as the formula has it, and a transform is made where it is handed over"
+)]
+
 pub mod anchors;
 pub mod augmentation;
 pub mod average_precision;

@@ -172,6 +172,8 @@ fn corners_of(cells: &Cells, picture: usize, y: f32, x: f32) -> [(u32, f32); 4] 
 mod tests {
     use super::*;
 
+    type Pooling = fn(&Tensor, &[Region]) -> Result<Tensor>;
+
     fn values(tensor: &Tensor) -> Result<Vec<f32>> {
         tensor.flatten_all()?.to_vec1()
     }
@@ -184,7 +186,6 @@ mod tests {
     fn gradients_are_the_slopes() -> Result<()> {
         let start: Vec<f32> = (0..32).map(|i| ((i * 37 % 32) as f32) / 7.0).collect();
         let regions = [region(0.0, 0.0, 20.0, 20.0), region(5.0, 10.0, 37.0, 31.0), region(-30.0, 0.0, -20.0, 9.0)];
-        type Pooling = fn(&Tensor, &[Region]) -> Result<Tensor>;
         let poolings: [Pooling; 2] = [|x, r| roi_pool(x, r, (2, 2), 0.1), |x, r| roi_align(x, r, (2, 3), 0.1, 2)];
         for pooling in poolings {
             // Each output has a weight of its own, so that an exchange of two would show.

@@ -3,7 +3,7 @@
 //! Attention weights as heat maps: queries down, keys across.
 //!
 //! `cargo run --release -p attention -- attention-cues`
-//! One map of an identity, then eight on one colour scale.
+//! One map of an identity, then eight on one color scale.
 
 use d2l::notebook::within;
 use d2l::ops::softmax;
@@ -20,7 +20,7 @@ pub struct Config {
 
 defaults! { Config }
 
-/// Attention weights `(rows of maps, columns of maps, queries, keys)` as heat maps on one colour scale.
+/// Attention weights `(rows of maps, columns of maps, queries, keys)` as heat maps on one color scale.
 #[doc(alias = "show_heatmaps")]
 pub fn heat_maps(weights: &Tensor) -> anyhow::Result<HeatMaps> {
     Ok(HeatMaps::new(weights)?.x_label("keys").y_label("queries"))

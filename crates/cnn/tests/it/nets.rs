@@ -45,7 +45,7 @@ fn check(
     Ok(())
 }
 
-/// Batch normalisation takes away whatever the bias of a convolution before it adds: its gradient is zero but for
+/// Batch normalization takes away whatever the bias of a convolution before it adds: its gradient is zero but for
 /// rounding.
 fn bias_before_norm(name: &str) -> bool {
     ["conv.bias", "conv1.bias", "conv2.bias", "shortcut.bias"].iter().any(|end| name.ends_with(end))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The chapter's program on LeNet with batch normalisation, whose running statistics must be kept too.
+/// The chapter's program on LeNet with batch normalization, whose running statistics must be kept too.
 fn program(folder: &Path, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cnn"));
     command.args(["batch-norm", "--scale", "smoke", "--num-epochs", "4", "--no-progress", "--out"]).arg(folder);

@@ -12,7 +12,9 @@ use std::{
 };
 
 use crate::server::{Answer, Server, header};
-use d2l_hub::{Cached, DATASETS, Dataset, Event, Hash, HttpSettings, Hub, HubError, Mirror, Package, PackageFile};
+use d2l_hub::{
+    Cached, DATASETS, Dataset, Event, Folder, Hash, HttpSettings, Hub, HubError, Mirror, Package, PackageFile,
+};
 use flate2::{Compression, GzBuilder};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -703,4 +705,36 @@ fn every_registered_set_can_be_fetched() {
     for (name, file) in [("fra-eng", "fra.txt"), ("ptb", "ptb.train.txt")] {
         assert!(hub.fetch_extracted(name).expect("a sound archive").join(file).is_file());
     }
+}
+
+// ---- folders ----
+
+/// Two files, the list of which has the hash that `sha256sum` gives.
+fn folder_of(place: &Path) -> Folder {
+    fs::create_dir_all(place.join("pictures/part")).expect("a folder");
+    fs::write(place.join("pictures/list.csv"), "a,1\n").expect("a file");
+    fs::write(place.join("pictures/part/1.jpg"), "picture").expect("a file");
+    let list = format!("{}  list.csv\n{}  part/1.jpg\n", sha256(b"a,1\n"), sha256(b"picture"));
+    Folder { name: "pictures", path: "pictures", files: 2, sha256: sha256(list.as_bytes()) }
+}
+
+#[test]
+fn a_folder_is_used_where_it_lies_if_every_file_is_as_it_should_be() {
+    let (cache, mirror) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    let mut hub = Hub::new(cache.path());
+    hub.folders = vec![folder_of(mirror.path())];
+    let error = hub.folder("pictures").expect_err("no mirror").to_string();
+    assert!(error.contains("D2L_MIRROR") && error.contains(&cache.path().display().to_string()), "{error}");
+    hub.mirrors = vec![Mirror::Folder(mirror.path().to_owned())];
+    assert_eq!(hub.folder("pictures").expect("it is there"), mirror.path().join("pictures"));
+
+    let extra = mirror.path().join("pictures/part/2.jpg");
+    fs::write(&extra, "one more").expect("a file");
+    let error = hub.folder("pictures").expect_err("a file too many").to_string();
+    assert!(error.contains("more than 2 files"), "{error}");
+    fs::remove_file(extra).expect("a file");
+    fs::write(mirror.path().join("pictures/part/1.jpg"), "another").expect("a file");
+    let error = hub.folder("pictures").expect_err("another picture").to_string();
+    assert!(error.contains("wanted 2 files whose list"), "{error}");
+    assert!(hub.folder("sounds").expect_err("no such name").to_string().contains("the hub knows pictures"));
 }

@@ -1,4 +1,4 @@
-//! Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 28 x 28 in grey, in ten classes (section 3.5).
+//! Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 28 x 28 in gray, in ten classes (section 3.5).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub fn label_names(labels: &[u32]) -> Result<Vec<&'static str>, DataError> {
     labels.iter().map(name).collect()
 }
 
-/// Grey images of one size with their labels, held as bytes.
+/// Gray images of one size with their labels, held as bytes.
 #[derive(Debug, Clone)]
 pub struct Images {
     pixels: Vec<u8>,

@@ -108,7 +108,7 @@ pub fn preprocess_pairs(text: &str) -> String {
     out
 }
 
-/// Tokenised sentences and their translations.
+/// Tokenized sentences and their translations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentencePairs {
     /// The tokens of each source sentence.

@@ -1,4 +1,4 @@
-//! Batch normalisation as a layer.
+//! Batch normalization as a layer.
 
 use candle_core::{Result, Tensor, Var};
 use candle_nn::{Init, ModuleT};
@@ -15,7 +15,7 @@ pub fn is_buffer(name: &str) -> bool {
     BUFFERS.contains(&name.rsplit_once('.').map_or(name, |(_, last)| last))
 }
 
-/// Batch normalisation of `(batch, channels)` or `(batch, channels, height, width)`, with `weight` (γ, starting at 1)
+/// Batch normalization of `(batch, channels)` or `(batch, channels, height, width)`, with `weight` (γ, starting at 1)
 /// and `bias` (β, starting at 0) and the buffers `running_mean` and `running_var`, `(channels)` each (section 7.5).
 ///
 /// The buffers are variables of the builder's store, updated in place by training steps, so they are saved with it;

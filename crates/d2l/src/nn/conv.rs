@@ -1,4 +1,4 @@
-//! Convolutional layers, initialised uniformly in `±1 / √fan_in` as PyTorch does by default.
+//! Convolutional layers, initialized uniformly in `±1 / √fan_in` as PyTorch does by default.
 
 use candle_core::{Result, Shape, Tensor};
 use candle_nn::{Init, Module};
@@ -141,7 +141,7 @@ impl Conv2d {
         Ok(Self { weight, bias, config })
     }
 
-    /// A layer with `weight` only, as before a batch normalisation.
+    /// A layer with `weight` only, as before a batch normalization.
     ///
     /// # Errors
     /// As [`Conv2d::new`].

@@ -1,4 +1,4 @@
-//! The layer normalisation layer (section 10.7).
+//! The layer normalization layer (section 10.7).
 
 use candle_core::{Result, Shape, Tensor};
 use candle_nn::{Init, Module};
@@ -6,7 +6,7 @@ use candle_nn::{Init, Module};
 use super::VarBuilder;
 use crate::ops;
 
-/// Normalises over the last axes, then scales and shifts.
+/// Normalizes over the last axes, then scales and shifts.
 #[derive(Debug, Clone)]
 pub struct LayerNorm {
     weight: Tensor,
@@ -15,7 +15,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Normalisation over the last axes, of shape `normalized`: `hidden`, or `(steps, hidden)`. Parameters `weight`, 1 at
+    /// Normalization over the last axes, of shape `normalized`: `hidden`, or `(steps, hidden)`. Parameters `weight`, 1 at
     /// first, and `bias`, 0 at first; 1e-5 is added to the variance.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ fn default_init(inputs: usize) -> Init {
 }
 
 impl Linear {
-    /// A layer with a bias, initialised as PyTorch does: weight and bias uniform within `±1/√inputs`.
+    /// A layer with a bias, initialized as PyTorch does: weight and bias uniform within `±1/√inputs`.
     ///
     /// # Errors
     /// Where the builder lacks a parameter of that shape.
@@ -40,7 +40,7 @@ impl Linear {
         Ok(Self { weight, bias: Some(bias) })
     }
 
-    /// A layer without a bias, initialised as [`Linear::new`].
+    /// A layer without a bias, initialized as [`Linear::new`].
     ///
     /// # Errors
     /// As [`Linear::new`].

@@ -1,4 +1,4 @@
-//! Layers: parameters from seeded streams, PyTorch's default initialisation, gradients that are held against PyTorch's.
+//! Layers: parameters from seeded streams, PyTorch's default initialization, gradients that are held against PyTorch's.
 //!
 //! Layers implement candle's [`Module`] or [`ModuleT`], called as `forward_t(x, train)`, and take their parameters and
 //! random streams from a [`VarBuilder`]; for training that builder comes from [`Parameters`].

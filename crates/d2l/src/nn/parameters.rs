@@ -45,7 +45,7 @@ impl Parameters {
         VarBuilder::new(inner, self.random.clone())
     }
 
-    /// All parameters and buffers (such as the running statistics of batch normalisation) with their names, in the order
+    /// All parameters and buffers (such as the running statistics of batch normalization) with their names, in the order
     /// of creation: what a checkpoint holds.
     pub fn named(&self) -> Vec<(String, Var)> {
         self.lock().clone()

@@ -23,7 +23,7 @@ const DASHED: &[f64] = &[7.0, 3.5];
 const DASH_DOT: &[f64] = &[8.0, 3.0, 2.0, 3.0];
 const DOTTED: &[f64] = &[2.0, 2.5];
 
-/// The book's four styles (`-`, `m--`, `g-.`, `r:`), then four more that differ from them in colour and dashes.
+/// The book's four styles (`-`, `m--`, `g-.`, `r:`), then four more that differ from them in color and dashes.
 const STROKES: [Stroke; 8] = [
     Stroke::solid(RGBColor(0x1f, 0x77, 0xb4), LINE_WIDTH),
     Stroke { color: RGBColor(0xbf, 0x00, 0xbf), width: LINE_WIDTH, dash: DASHED },
@@ -34,7 +34,7 @@ const STROKES: [Stroke; 8] = [
     Stroke { color: RGBColor(0x17, 0x9c, 0xae), width: LINE_WIDTH, dash: DASH_DOT },
     Stroke { color: RGBColor(0x55, 0x55, 0x55), width: LINE_WIDTH, dash: DOTTED },
 ];
-/// Bars have no dashes to tell them apart, so their neighbours differ more in colour.
+/// Bars have no dashes to tell them apart, so their neighbors differ more in color.
 const BARS: [RGBColor; 4] =
     [RGBColor(0x1f, 0x77, 0xb4), RGBColor(0xff, 0x7f, 0x0e), RGBColor(0x2c, 0xa0, 0x2c), RGBColor(0x94, 0x67, 0xbd)];
 
@@ -57,7 +57,7 @@ pub(super) enum Mark {
     },
 }
 
-/// The book's colour of a trace.
+/// The book's color of a trace.
 const TRACE: Stroke = Stroke::solid(RGBColor(0xff, 0x7f, 0x0e), 1.5);
 const TRACE_DOT: f64 = 2.8;
 const CONTOUR: Stroke = Stroke::solid(RGBColor(0x1f, 0x77, 0xb4), 1.1);
@@ -150,7 +150,7 @@ impl Chart {
         self
     }
 
-    /// A remark in a coloured tag above the right corner, such as "sample data".
+    /// A remark in a colored tag above the right corner, such as "sample data".
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self
@@ -325,14 +325,14 @@ impl Chart {
         self
     }
 
-    /// Adds a dashed grey line across the chart at height `y`.
+    /// Adds a dashed gray line across the chart at height `y`.
     #[doc(alias = "axhline")]
     pub fn horizontal(mut self, y: f64) -> Self {
         self.horizontals.push(y);
         self
     }
 
-    /// Adds a dashed grey line up the chart at `x`.
+    /// Adds a dashed gray line up the chart at `x`.
     #[doc(alias = "axvline")]
     pub fn vertical(mut self, x: f64) -> Self {
         self.verticals.push(x);
@@ -474,7 +474,7 @@ impl Chart {
                 Mark::Bars { place, of, color } => {
                     for (edges, &count) in series.xs.windows(2).zip(&series.ys) {
                         let (start, end) = (layout.x_at(edges[0]), layout.x_at(edges[1]));
-                        // A fifth of each bin stays empty between its neighbours.
+                        // A fifth of each bin stays empty between its neighbors.
                         let width = 0.8 * (end - start) / of as f64;
                         let left = start + 0.1 * (end - start) + place as f64 * width;
                         let bar = Rect { left, top: layout.y_at(count), right: left + width, bottom: frame.bottom };

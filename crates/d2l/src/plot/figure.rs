@@ -83,7 +83,7 @@ pub trait Figure: Draw {
     /// The extension of the format that suits this figure: `svg` for lines, `png` for images.
     fn preferred_extension(&self) -> &'static str;
 
-    /// The same figure with a remark in a coloured tag above its right corner, such as "sample data".
+    /// The same figure with a remark in a colored tag above its right corner, such as "sample data".
     fn with_note(self, note: impl Into<String>) -> Noted<Self>
     where
         Self: Sized,

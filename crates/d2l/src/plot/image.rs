@@ -1,11 +1,11 @@
-//! Images to show: bytes, grey or RGB.
+//! Images to show: bytes, gray or RGB.
 
 use candle_core::{DType, Device, Tensor};
 use plotters::style::RGBColor;
 
 use super::PlotError;
 
-/// An image of 8 bits a channel, grey or RGB, row by row (section 3.5).
+/// An image of 8 bits a channel, gray or RGB, row by row (section 3.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     width: usize,
@@ -15,7 +15,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// An image from its bytes, row by row, with 1 (grey) or 3 (RGB) interleaved `channels`.
+    /// An image from its bytes, row by row, with 1 (gray) or 3 (RGB) interleaved `channels`.
     ///
     /// # Errors
     /// Where a size is 0, or the number of bytes or channels does not fit.

@@ -42,7 +42,7 @@ pub use panels::Panels;
 pub use surface::Surface;
 pub use terminal::terminal;
 
-/// A chart of labelled lines over the same `xs`, as section 2.4 draws a function and its tangent.
+/// A chart of labeled lines over the same `xs`, as section 2.4 draws a function and its tangent.
 #[doc(alias = "d2l.plot")]
 #[doc(alias = "use_svg_display")]
 pub fn plot<'a, X, Y, L>(xs: &[X], lines: impl IntoIterator<Item = (L, &'a [Y])>) -> Chart

@@ -27,7 +27,7 @@ impl Panels {
         self
     }
 
-    /// A remark in a coloured tag above the right corner, such as "sample data".
+    /// A remark in a colored tag above the right corner, such as "sample data".
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self

@@ -127,7 +127,7 @@ fn paint<B: Surface>(scene: &Scene, units: f64, surface: &mut B) -> Drawn {
     surface.present().map_err(draw_error)
 }
 
-/// The image as `(row, first column, column after the last, colour)`: neighbours of one colour share a rectangle.
+/// The image as `(row, first column, column after the last, color)`: neighbors of one color share a rectangle.
 fn runs(image: &Image) -> impl Iterator<Item = (usize, usize, usize, RGBColor)> + '_ {
     (0..image.height()).flat_map(move |row| {
         let mut column = 0;

@@ -5,10 +5,10 @@ use super::{PlotError, scene::Point};
 
 const WIDTH: usize = 60;
 const HEIGHT: usize = 15;
-/// One sign for each series, in order: without colours dots of braille could not tell lines apart.
+/// One sign for each series, in order: without colors dots of braille could not tell lines apart.
 const SIGNS: [char; 8] = ['•', '+', '×', 'o', '*', '#', '=', '~'];
 
-/// Draws the lines and points of `chart` in some 60 x 15 characters without colours, with the ends of both axes and a
+/// Draws the lines and points of `chart` in some 60 x 15 characters without colors, with the ends of both axes and a
 /// line that names the series. Bars are left out.
 ///
 /// ```

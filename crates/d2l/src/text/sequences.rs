@@ -13,7 +13,7 @@ use crate::random::Stream;
 /// How a long sequence is cut into minibatches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampling {
-    /// Subsequences in a random order: neighbours in the text are no neighbours in training.
+    /// Subsequences in a random order: neighbors in the text are no neighbors in training.
     Random,
     /// Row `i` of a minibatch goes on where row `i` of the one before ended, so a state can be carried on.
     Sequential,

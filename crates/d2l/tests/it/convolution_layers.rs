@@ -1,4 +1,4 @@
-//! The layers on the convolutions, pools and batch normalisation: names, shapes, initial ranges, gradients.
+//! The layers on the convolutions, pools and batch normalization: names, shapes, initial ranges, gradients.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::VarMap;

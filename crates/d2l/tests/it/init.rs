@@ -1,4 +1,4 @@
-//! Initialisers: bounds, moments, and that they go where they are asked to.
+//! Initializers: bounds, moments, and that they go where they are asked to.
 
 use candle_core::{Device, Result, Tensor};
 use d2l::nn::{BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, Init, Linear, Parameters, init};

@@ -35,7 +35,7 @@ fn images(pixels: &[u8], height: usize, width: usize) -> Images {
     Images::read(&pixels, &labels).expect("images")
 }
 
-/// The first image as it is served at a side, in grey levels from 0 to 255.
+/// The first image as it is served at a side, in gray levels from 0 to 255.
 fn served(pixels: &[u8], (height, width): (usize, usize), side: usize) -> Vec<f64> {
     let (x, _) = images(pixels, height, width).resized(Some(side)).batch(&[0], &Device::Cpu).expect("an image");
     assert_eq!(x.dims(), [1, 1, side, side]);
@@ -137,7 +137,7 @@ proptest! {
             for (j, column) in columns.iter().enumerate() {
                 let mean: f64 = row.iter().flat_map(|&(y, v)| column.iter().map(move |&(x, w)| (y * width + x, v * w)))
                     .map(|(at, weight)| f64::from(pixels[at]) * weight).sum();
-                // Rounded to whole grey levels after each of the two axes, with weights of 16 bits.
+                // Rounded to whole gray levels after each of the two axes, with weights of 16 bits.
                 prop_assert!((result[i * side + j] - mean).abs() <= 1.1, "({}, {}): {} and {}", i, j, result[i * side + j], mean);
             }
         }

@@ -42,7 +42,7 @@ pub struct Config {
 
 defaults! { Config }
 
-/// Predictions for `steps` steps from `columns`, `tau` neighbouring values of each series as `(n, 1)`: each prediction
+/// Predictions for `steps` steps from `columns`, `tau` neighboring values of each series as `(n, 1)`: each prediction
 /// becomes an input of the next.
 pub fn predict_ahead(net: &Sequential, mut columns: Vec<Tensor>, steps: usize) -> Result<Vec<Tensor>> {
     let tau = columns.len();

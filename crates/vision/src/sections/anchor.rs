@@ -129,7 +129,7 @@ pub fn run(_: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
 
     nb.cell("Predicting bounding boxes with non-maximum suppression")?;
     let probabilities = [[0f32; 4], [0.9, 0.8, 0.7, 0.1], [0.1, 0.2, 0.3, 0.9]]; // background, dog, cat
-    let best = |place: usize| if probabilities[1][place] > probabilities[2][place] { 0 } else { 1 };
+    let best = |place: usize| usize::from(probabilities[1][place] <= probabilities[2][place]);
     let label = |place: usize| format!("{}={}", CLASSES[best(place)], probabilities[1 + best(place)][place]);
     let boxes = PREDICTED.iter().enumerate().map(|(place, &corners)| (corners, place, label(place)));
     nb.figure("predicted", "Three overlapping boxes on the dog and one on the cat", photograph(&small, boxes)?)?;

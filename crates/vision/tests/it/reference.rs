@@ -400,12 +400,9 @@ fn check_predictions(weights: &str, side: usize, least: usize, most: usize) -> a
     (hub.cache, hub.offline) = (cache.path().to_path_buf(), true);
     // Others may be at hand, but not what the numbers are of.
     hub.datasets.retain(|set| set.name == weights);
-    let (pretrained, photographs) = match (Pretrained::fetch(&hub), HotDogs::fetch(&hub)) {
-        (Ok(pretrained), Ok(photographs)) => (pretrained, photographs),
-        (Err(_), _) | (_, Err(_)) => {
-            println!("not held: {weights} or the photographs cannot be had");
-            return Ok(());
-        }
+    let (Ok(pretrained), Ok(photographs)) = (Pretrained::fetch(&hub), HotDogs::fetch(&hub)) else {
+        println!("not held: {weights} or the photographs cannot be had");
+        return Ok(());
     };
     let architecture = pretrained.architecture;
     let random = Random::new(1);

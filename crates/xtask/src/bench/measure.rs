@@ -57,7 +57,7 @@ pub fn measure(workload: &Workload, ours: &mut impl Worker, torch: &mut impl Wor
     let (mut ours_ms, mut torch_ms, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut ours_peak_mb, mut torch_peak_mb) = (None, None);
     for round in 0..plan.rounds {
-        // Who comes first changes, so that a machine that grows slower or faster favours nobody.
+        // Who comes first changes, so that a machine that grows slower or faster favors nobody.
         let (mine, theirs) = if round % 2 == 0 {
             let mine = ours.round(steps)?;
             (mine, torch.round(steps)?)
