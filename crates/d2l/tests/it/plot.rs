@@ -17,8 +17,8 @@ struct Picture {
 
 impl Picture {
     fn decode(png: &[u8]) -> Result<Self> {
-        let mut reader = png::Decoder::new(png).read_info()?;
-        let mut pixels = vec![0; reader.output_buffer_size()];
+        let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info()?;
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap_or_default()];
         let info = reader.next_frame(&mut pixels)?;
         assert_eq!(info.color_type, png::ColorType::Rgb);
         Ok(Self { width: info.width as usize, height: info.height as usize, pixels })
