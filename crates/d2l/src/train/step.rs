@@ -31,6 +31,7 @@ impl Sums {
 }
 
 /// One step of a training: tells where it stands and takes its figures.
+#[doc(alias = "train_batch_ch13")]
 pub struct Step<'a> {
     pub(super) epoch: usize,
     pub(super) number: usize,

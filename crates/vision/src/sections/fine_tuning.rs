@@ -49,22 +49,27 @@ pub struct Config {
     /// Side that pictures are cut to
     #[arg(long, default_value_t = 224, value_parser = within::<64, 512>)]
     pub side: usize,
+    /// The least share of a picture's area that is cut out for training
+    #[arg(long, default_value_t = 0.08, value_parser = probability)]
+    pub least_area: f64,
     /// Training pictures at most
     #[arg(long, default_value_t = 2_000, value_parser = count)]
     pub examples: usize,
 }
 
 defaults! { Config, on a CPU Laptop:
-    Laptop { batch_size: 16, lr: 0.001, lr_scratch: 0.03, output_factor: 30.0, lr_decay: 0.7, keep_statistics: true, num_epochs: 4, side: 144, examples: 400 }
+    Laptop { batch_size: 16, lr: 0.001, lr_scratch: 0.03, output_factor: 30.0, lr_decay: 0.7, keep_statistics: true, num_epochs: 4, side: 144, least_area: 0.4, examples: 400 }
     Smoke { batch_size: 8, num_epochs: 1, side: 64, examples: 16 }
 }
 
 /// The name of the output layer that is new.
 const OUTPUT: &str = "hotdog";
 
-/// Training pictures cut at random, some mirrored; test pictures cut from the middle. Both are squares of `side`.
-fn transforms(side: usize) -> (Compose, Compose) {
-    let train = Compose::new().then(RandomResizedCrop::new(side)).then(RandomHorizontalFlip);
+/// Training pictures cut at random, some mirrored; test pictures cut from the middle. Both are squares of a side.
+fn transforms(config: &Config) -> (Compose, Compose) {
+    let side = config.side;
+    let cut = RandomResizedCrop { area: (config.least_area, 1.0), ..RandomResizedCrop::new(side) };
+    let train = Compose::new().then(cut).then(RandomHorizontalFlip);
     let test = Compose::new().then(ResizeShorter(side * 256 / 224)).then(CenterCrop(side));
     (train, test)
 }
@@ -79,7 +84,7 @@ fn train(
     (parameters, lr): (&Parameters, f64),
     (pictures, tests): (&LabeledPictures, &LabeledPictures),
 ) -> anyhow::Result<History> {
-    let (train, test) = transforms(config.side);
+    let (train, test) = transforms(config);
     let served = |pictures: &LabeledPictures, transform| {
         let draws = nb.stream(Purpose::Steps, "augmentation");
         TransformedPictures::new(pictures.clone(), transform, architecture.normalization(), draws)
@@ -110,7 +115,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("What the net is shown")?;
     let pretrained = nb.load::<Pretrained>()?;
     let architecture = pretrained.architecture;
-    let (cut, _) = transforms(config.side);
+    let (cut, _) = transforms(config);
     let draw =
         |seed| cut.apply(pictures.picture(0)?, &mut rand_chacha::ChaCha8Rng::seed_from_u64(seed))?.resized(88, 88);
     let drawn = (0..8).map(draw).collect::<Result<Vec<Picture>>>()?;
