@@ -28,8 +28,8 @@ const BOX_COLORS: [RGBColor; 5] = [
 ];
 const BOX_LABEL_SIZE: f64 = 11.0;
 
-/// A box on an image, in the image's pixels from its top left corner, with a text in a tag at its top left corner (section
-/// 13.3).
+/// A box on an image, in the image's pixels from its top left corner, with a text in a tag above its left corner (section
+/// 13.3), or in it where there is no room above.
 #[derive(Debug, Clone, PartialEq)]
 #[doc(alias = "bbox_to_rect")]
 #[doc(alias = "show_bboxes")]
@@ -74,7 +74,9 @@ impl Marking {
             place.min(start + size as f64 * scale - own).max(start)
         };
         let left = within(self.corners[0], corner.0, image.width(), width);
-        let top = within(self.corners[1], corner.1, image.height(), height);
+        // Above the box, so that it hides nothing of a small thing; inside where there is no room.
+        let above = self.corners[1] - (height / scale) as f32;
+        let top = within(if above >= 0.0 { above } else { self.corners[1] }, corner.1, image.height(), height);
         let mut tag = Rect { left, top, right: left + width, bottom: top + height };
         let overlaps = |tag: &Rect, other: &Rect| {
             let both = tag.within(other);
