@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from reference import Reference
+from reference import Reference, drawn, uneven
 
 CRATES = Path(__file__).resolve().parents[2] / "crates"
 sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
@@ -23,17 +23,6 @@ import vision_nets as nets  # noqa: E402
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 reference = Reference("convolutional_nets")
-
-
-def drawn(count, stream):
-    """Numbers from -1 to 1: the fractions of a sine that is stretched far."""
-    places = torch.arange(count, dtype=torch.float64)
-    stretched = torch.sin(places * 12.9898 + stream * 78.233) * 43758.5453
-    return 2 * (stretched - stretched.floor()) - 1
-
-
-def uneven(count):
-    return torch.sin(torch.arange(count) * 0.7 + 0.3) + 0.1
 
 
 def fill(net):

@@ -11,6 +11,18 @@ from safetensors.torch import save_file
 FOLDER = Path(__file__).resolve().parents[2] / "crates" / "d2l" / "tests" / "reference"
 
 
+def drawn(count, stream):
+    """Numbers from -1 to 1: the fractions of a sine that is stretched far."""
+    places = torch.arange(count, dtype=torch.float64)
+    stretched = torch.sin(places * 12.9898 + stream * 78.233) * 43758.5453
+    return 2 * (stretched - stretched.floor()) - 1
+
+
+def uneven(count):
+    """Weights that differ from each other, in the default type."""
+    return torch.sin(torch.arange(count) * 0.7 + 0.3) + 0.1
+
+
 class Reference:
     """Collects named tensors of one operation; all inputs are of float64."""
 

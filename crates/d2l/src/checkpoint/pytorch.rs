@@ -123,7 +123,12 @@ impl Archive {
         let ((values, pickle), (names, _)) = (next()?, next()?);
         let mut sizes = BTreeMap::new();
         for storage in values.persistent() {
-            let Some(&[_, class, name, ..]) = values.items(storage) else { continue };
+            let Some(&[_, class, name, ref others @ ..]) = values.items(storage) else { continue };
+            // The place, the number of elements and, where a storage is a part of another, which part.
+            if others.get(2).is_some_and(|&part| values.items(part).is_some()) {
+                let reason = "storages of it are parts of others; load it in PyTorch, and save it anew";
+                return Err(Fault::Unsupported(reason.to_string()));
+            }
             if let (Some(class), Some(name)) = (values.global(class), values.name(name)) {
                 let size = element(class).map_err(|error| Fault::Unsupported(error.to_string()))?.size_in_bytes();
                 sizes.insert(name, size);

@@ -1,4 +1,4 @@
-//! Values and gradients against PyTorch's and torchvision's, which `scripts/make_vision_reference.py` wrote, and what
+//! Values and gradients against PyTorch's and torchvision's, which `scripts/reference/vision.py` wrote, and what
 //! real weights say of real photographs. Weights and pictures of the nets are drawn by a formula that both sides have.
 
 use std::collections::BTreeMap;

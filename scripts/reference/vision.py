@@ -1,6 +1,6 @@
 """Values and gradients of PyTorch 2.15.0 and torchvision 0.29.2 for `crates/vision/tests/it/reference.rs`.
 
-Run as `OMP_NUM_THREADS=1 python3 scripts/make_vision_reference.py`; it takes some seconds. What it writes:
+Run as `OMP_NUM_THREADS=1 python3 scripts/reference/vision.py`; it takes some seconds. What it writes:
 
 - RoI pooling, RoI alignment and non-maximum suppression of torchvision, and its changes of colors and sizes;
 - the labels and the detections that section 13.4's definitions give, written here once more with PyTorch;
@@ -24,10 +24,12 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import functional as V
 
-sys.path.append(str(Path(__file__).resolve().parent / "reference"))
-from reference import Reference  # noqa: E402
+from reference import Reference, drawn, uneven
 
-FOLDER = Path(__file__).resolve().parents[1] / "crates" / "vision" / "tests" / "reference"
+sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
+import vision_nets  # noqa: E402
+
+FOLDER = Path(__file__).resolve().parents[2] / "crates" / "vision" / "tests" / "reference"
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -194,17 +196,6 @@ def pictures():
 # ---- nets ----
 
 
-def drawn(count, stream):
-    """Numbers from -1 to 1: the fractions of a sine that is stretched far."""
-    places = torch.arange(count, dtype=torch.float64)
-    stretched = torch.sin(places * 12.9898 + stream * 78.233) * 43758.5453
-    return 2 * (stretched - stretched.floor()) - 1
-
-
-def uneven(count):
-    return torch.sin(torch.arange(count) * 0.7 + 0.3) + 0.1
-
-
 def named(net):
     """Parameters and buffers by name; the names' places decide what is drawn for each."""
     everything = [*net.named_parameters(), *net.named_buffers()]
@@ -251,23 +242,6 @@ def seeded(y):
     return (y * uneven(y.numel()).reshape(y.shape)).sum()
 
 
-class Residual(nn.Module):
-    """Section 7.6's block, under the names that the Rust edition gives its parts."""
-
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
-        self.norm1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.norm2 = nn.BatchNorm2d(outputs)
-        changes_shape = inputs != outputs or stride != 1
-        self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=stride) if changes_shape else None
-
-    def forward(self, x):
-        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
-        return F.relu(y + (self.shortcut(x) if self.shortcut else x))
-
-
 def small_resnet18(narrowing, classes):
     c1, c2, c3, c4 = [channels // narrowing for channels in [64, 128, 256, 512]]
     net = nn.Sequential()
@@ -276,8 +250,8 @@ def small_resnet18(narrowing, classes):
     net.add_module("relu", nn.ReLU())
     for number, (inputs, outputs, stride) in enumerate([(c1, c1, 1), (c1, c2, 2), (c2, c3, 2), (c3, c4, 2)]):
         stage = nn.Sequential()
-        stage.add_module("residual1", Residual(inputs, outputs, stride))
-        stage.add_module("residual2", Residual(outputs, outputs, 1))
+        stage.add_module("residual1", vision_nets.Residual(inputs, outputs, stride))
+        stage.add_module("residual2", vision_nets.Residual(outputs, outputs, 1))
         net.add_module(f"block{number + 1}", stage)
     net.add_module("pool", nn.AdaptiveAvgPool2d(1))
     net.add_module("flatten", nn.Flatten())
