@@ -374,4 +374,15 @@ mod tests {}
         assert_eq!(heading("//! 3.6"), None);
         assert_eq!(heading("//! 11.4.1 A title\n").unwrap().0, "11.4.1");
     }
+
+    #[test]
+    fn the_books_settings_are_the_fields_defaults_and_what_the_macro_says() {
+        let text = "pub struct Config {\n    #[arg(long, default_value_t = 60_000, value_parser = count)]\n    pub examples: \
+                    usize,\n    #[arg(long, default_value_t = 0.3)]\n    pub lr: f64,\n    #[arg(long, default_value_t = \
+                    Kind::Plain)]\n    pub kind: Kind,\n}\n\ndefaults! { Config:\n    Book { lr: 0.5 }\n    Smoke { examples: \
+                    9 }\n}\n";
+        let source = Source::parse(Path::new("demo.rs"), text).unwrap();
+        let expected = [("examples", "60_000"), ("lr", "0.5")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(source.book_settings, expected.into());
+    }
 }

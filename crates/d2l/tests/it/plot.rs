@@ -474,3 +474,25 @@ fn no_text_keeps_an_svg_from_being_xml() -> Result {
     );
     Ok(())
 }
+
+#[test]
+fn boxes_are_cut_at_the_image_and_tags_hide_nothing_of_them() -> Result<()> {
+    let gray = Image::new(60, 60, 1, vec![128; 3600])?;
+    let marked = |corners, label: &str| plot::Marking { corners, label: label.to_owned(), color: 1 };
+    let drawn = |boxes| -> Result<Picture> {
+        Picture::decode(&ImageGrid::new(1, [gray.clone()]).scale(1).boxes([boxes]).to_png()?)
+    };
+    let red = [0xe0, 0x20, 0x20];
+    // Below the tag, inside the frame: pixels are two to one of the image's, and the image begins 8 from the corner.
+    let tagged = drawn(vec![marked([20.0, 30.0, 40.0, 50.0], "0.9")])?;
+    assert_eq!(tagged.at(2 * (8 + 30), 2 * (8 + 40)), [128, 128, 128]);
+    assert_eq!(tagged.at(2 * (8 + 30), 2 * (8 + 50)), red);
+    assert_eq!(tagged.at(2 * (8 + 21), 2 * (8 + 17)), red, "the tag stands above");
+    let plain = drawn(vec![marked([20.0, 30.0, 40.0, 50.0], "")])?;
+    assert!(plain.count(red) < tagged.count(red));
+    // Of a box around the whole image nothing is left to draw; of one that is half outside, the sides within.
+    assert_eq!(drawn(vec![marked([-9.0, -9.0, 99.0, 99.0], "")])?.count(red), 0);
+    let half = drawn(vec![marked([30.0, 30.0, 99.0, 99.0], "")])?;
+    assert_eq!((half.at(2 * (8 + 45), 2 * (8 + 30)), half.at(2 * (8 + 45), 2 * (8 + 45))), (red, [128, 128, 128]));
+    Ok(())
+}
