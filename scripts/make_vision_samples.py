@@ -1,10 +1,11 @@
-"""Draws the samples of chapter 13 (computer vision): pictures with one banana, hot dogs, CIFAR-10's format, pets.
+"""Draws the samples of chapter 13 (computer vision): pictures with one banana, hot dogs, CIFAR-10's and VOC's formats,
+dogs of four breeds, and single pictures.
 
     python3 scripts/make_vision_samples.py data/samples
 
-Writes the folders `detection`, `hotdog`, `cifar10` and `images` below the one that is named. Every picture is drawn
-here, from seeds that do not change; none is a photo and nothing comes from elsewhere. The same releases of the
-libraries write the same files each time. Needs NumPy and Pillow.
+Writes the folders `detection`, `hotdog`, `cifar10`, `images`, `voc2012` and `dog_breed` below the one that is named.
+Every picture is drawn here, from seeds that do not change; none is a photo and nothing comes from elsewhere. The same
+releases of the libraries write the same files each time. Needs NumPy and Pillow.
 """
 
 import colorsys
@@ -22,6 +23,10 @@ DETECTION = {"bananas_train": 32, "bananas_val": 16}
 # Pictures of each of the classes.
 HOTDOG = {"train": 24, "test": 12}
 CIFAR = {"data_batch_1.bin": 25, "test_batch.bin": 8}
+# How many pictures, and which of them are small.
+VOC = {"train": (24, (6, 17)), "val": (12, (7,))}
+# Pictures of each of the breeds.
+BREED = {"train": 10, "test": 2}
 
 READMES = {
     "detection": """\
@@ -46,7 +51,22 @@ of CIFAR-10: a byte with the label, then 1024 bytes each of red, green and blue,
 # Single sample pictures
 
 `catdog.jpg` shows a dog within the box (60, 45, 378, 516) and a cat within (400, 112, 655, 493), `cat1.jpg` a cat and
-`banana.jpg` three bananas on a table.
+`banana.jpg` three bananas on a table. `rainier.jpg` shows a snow-covered mountain above a forest, and `autumn-oak.jpg`
+an oak in the strokes of an oil painting: content and style for style transfer.
+""",
+    "voc2012": """\
+# Sample pictures in VOC2012's format
+
+24 training and 12 validation pictures in the layout of PASCAL VOC2012's semantic segmentation, of 160 x 120 or 120 x
+160 pixels; two for training and one for validation are smaller, 90 x 60. On each are one to three things of the classes
+aeroplane, bird, boat, car, cat, dog and horse. `SegmentationClass` has the class of every pixel, in VOC's palette, and
+around each thing a border of the color (224, 224, 192) that belongs to no class.
+""",
+    "dog_breed": """\
+# Sample dogs of four breeds
+
+40 training and 8 test pictures, 96 to 128 pixels wide and 96 high, in the layout of Kaggle's dog breeds: `labels.csv`
+has the breed of every training picture, `beagle`, `boston_bull`, `dingo` or `pekinese`, ten of each.
 """,
 }
 README_END = """\
@@ -482,9 +502,14 @@ def cat_face(pen, coat, iris):
             pen.line([(0.28 * side, y), (0.98 * side, y + rise)], 0.022, (245, 242, 235))
 
 
-def dog_face(pen, coat, iris=(110, 70, 35)):
-    """Within -1 to 1: hanging ears, a long snout, a tongue."""
-    dark, light = tint(coat, 0.55), tint(coat, 1.6)
+def dog_face(pen, coat, iris=(110, 70, 35), pale=None, ears=None, muzzle=None, upright=False, fur=None):
+    """Within -1 to 1: hanging or upright ears, a long snout, a tongue, perhaps a mane."""
+    dark, light = tint(coat, 0.55), pale or tint(coat, 1.6)
+    ears, muzzle = ears or dark, muzzle or light
+    if fur:
+        for turn in range(0, 360, 15):
+            own = pen.at(0, 0.05, 1, turn)
+            own.polygon(curve([(0.5, -0.2), (1.0, -0.05), (0.5, 0.2)]), tint(fur, 0.8 + 0.1 * (turn % 45 > 0)))
     pen.ellipse(0, -0.12, 0.66, 0.74, tint(coat, 0.8))
     pen.ellipse(0, -0.12, 0.63, 0.71, coat)
     pen.polygon(curve([(0, -0.82), (0.1, -0.4), (0.14, 0.1), (-0.14, 0.1), (-0.1, -0.4), (0, -0.82)]), light)
@@ -492,12 +517,16 @@ def dog_face(pen, coat, iris=(110, 70, 35)):
         own = pen.at(0, 0, mirror=side < 0)
         ear = [(0.3, -0.76), (0.62, -0.74), (0.92, -0.2), (0.86, 0.42), (0.64, 0.4), (0.56, -0.2), (0.3, -0.76)]
         inner = [(0.4, -0.7), (0.6, -0.66), (0.82, -0.2), (0.79, 0.3), (0.68, 0.28), (0.62, -0.2), (0.4, -0.7)]
-        own.polygon(curve(ear), dark)
-        own.polygon(curve(inner), tint(coat, 0.65))
+        if upright:
+            own.polygon([(0.16, -0.68), (0.52, -1.22), (0.66, -0.36)], tint(ears, 0.75))
+            own.polygon([(0.27, -0.68), (0.5, -1.06), (0.58, -0.46)], (205, 150, 140))
+            continue
+        own.polygon(curve(ear), ears)
+        own.polygon(curve(inner), tint(ears, 1.1) if ears != dark else tint(coat, 0.65))
     pen.ellipse(0, 0.8, 0.14, 0.18, (215, 95, 105))
     pen.line([(0, 0.7), (0, 0.88)], 0.025, (165, 60, 70))
-    pen.ellipse(0, 0.44, 0.43, 0.36, tint(light, 0.85))
-    pen.ellipse(0, 0.42, 0.41, 0.34, light)
+    pen.ellipse(0, 0.44, 0.43, 0.36, tint(muzzle, 0.85))
+    pen.ellipse(0, 0.42, 0.41, 0.34, muzzle)
     pen.ellipse(0, 0.2, 0.2, 0.14, (35, 28, 28))
     pen.ellipse(-0.05, 0.15, 0.07, 0.035, (130, 120, 120))
     pen.line([(0, 0.3), (0, 0.52)], 0.035, (60, 40, 35))
@@ -537,12 +566,14 @@ def cat(pen, coat, iris=(150, 185, 70)):
     cat_face(pen.at(0, -0.55, 0.82), coat, iris)
 
 
-def dog(pen, coat):
-    """A dog that sits, about 2 wide and 3 high."""
-    dark, light = tint(coat, 0.7), tint(coat, 1.55)
+def dog(pen, coat, collar=(175, 45, 45), pale=None, saddle=None, **marks):
+    """A dog that sits, about 2 wide and 3 high, perhaps with a saddle of another color."""
+    dark, light = tint(coat, 0.7), pale or tint(coat, 1.55)
     pen.line([(0.4, 1.2), (0.8, 1.05), (0.96, 0.6)], 0.2, dark)
     pen.line([(0.4, 1.2), (0.8, 1.05), (0.96, 0.6)], 0.15, coat)
     body(pen, [(0, -0.4), (0.48, 0.0), (0.7, 0.75), (0.66, 1.38), (0, 1.45)], dark, coat)
+    if saddle:
+        body(pen, [(0, -0.4), (0.48, 0.0), (0.67, 0.6), (0.6, 0.85), (0, 0.9)], saddle, saddle)
     for side in (-1, 1):
         pen.ellipse(0.5 * side, 1.1, 0.24, 0.34, tint(coat, 0.85))
         pen.ellipse(0.56 * side, 1.44, 0.26, 0.1, light)
@@ -553,9 +584,9 @@ def dog(pen, coat):
         pen.ellipse(0.22 * side, 1.43, 0.23, 0.12, light)
         for x in (0.14, 0.29):
             pen.line([(x * side, 1.42), (x * side, 1.52)], 0.02, dark)
-    pen.line([(-0.47, 0.06), (0, 0.22), (0.47, 0.06)], 0.13, (175, 45, 45))
+    pen.line([(-0.47, 0.06), (0, 0.22), (0.47, 0.06)], 0.13, collar)
     pen.ellipse(0, 0.3, 0.09, 0.09, (225, 190, 80))
-    dog_face(pen.at(0, -0.6, 0.95), coat)
+    dog_face(pen.at(0, -0.6, 0.95), coat, pale=pale, **marks)
 
 
 def fitted(draw, size, box, *paints):
@@ -737,6 +768,213 @@ def cifar10(folder):
         (folder / name).write_bytes(b"".join(records))
 
 
+# Landscapes.
+
+
+def sky(rng, size, high, low, clouds=0.8):
+    """Clouds before a sky that changes its color down to the horizon."""
+    width, height = size
+    down = np.linspace(0, 1, height)[:, None] * np.ones((1, width))
+    values = blend(np.full((height, width, 3), high, dtype=float), low, down)
+    cover = noise(rng, size, ((2, 4), (4, 9), (9, 18), (18, 36)), 0.9)
+    return blend(values, (250, 250, 252), clouds * np.clip((cover - 0.45) * 2.6, 0, 1) ** 1.3)
+
+
+def sampled(grid, x, y):
+    """The grid's values at places between 0 and 1, weighted between neighbors."""
+    x, y = (np.clip(place, 0, 1) * (side - 1.001) for place, side in ((x, grid.shape[1]), (y, grid.shape[0])))
+    left, top = x.astype(int), y.astype(int)
+    x, y = x - left, y - top
+    upper = grid[top, left] * (1 - x) + grid[top, left + 1] * x
+    return upper * (1 - y) + (grid[top + 1, left] * (1 - x) + grid[top + 1, left + 1] * x) * y
+
+
+def ridges(rng, size, cells):
+    """Noise with sharp crests, as mountains have."""
+    total = np.zeros((size[1], size[0]))
+    for across in cells:
+        total += (1 - np.abs(2 * noise(rng, size, (across,)) - 1)) / across
+    return total / total.max()
+
+
+def summit(rng, size):
+    """A land with one summit, seen from a hill: for each pixel its color, and whether the land covers it."""
+    # The land is 3 wide and 3 deep, the summit in its middle.
+    side = 700
+    y, x = np.mgrid[0:side, 0:side] / (side - 1)
+    x, z = 3 * x - 1.5, 3 * y
+    far = np.hypot(x - 0.06, z - 1.6)
+    rough = ridges(rng, (side, side), (5, 10, 20, 40, 80, 160))
+    cone = np.clip(1 - far / 1.25, 0, 1)
+    land = 0.83 * cone**1.35 * (0.74 + 0.38 * rough) + 0.16 * rough * np.clip(far / 0.5, 0.15, 1)
+    land = np.minimum(land, 0.71 - 0.12 * far + 0.025 * rough)
+    fall_y, fall_x = np.gradient(land, 3 / side)
+    light = (0.62 * fall_x + 0.3 * fall_y + 0.75) / np.sqrt(1 + fall_x**2 + fall_y**2)
+    light = np.clip(light, 0.05, 1.15)[..., None]
+    snow = np.array([150, 172, 212]) + light * np.array([102, 80, 42])
+    rock = np.array([42, 48, 62]) + light * np.array([66, 60, 52])
+    woods = np.array([24, 44, 42]) + light * np.array([30, 42, 24])
+    patchy = noise(rng, (side, side), (12, 30, 70, 150), 0.5)
+    steep = np.hypot(fall_x, fall_y)
+    white = np.clip((land - 0.2 - 0.22 * patchy - 0.07 * (steep - 0.9)) * 14, 0, 1)
+    wooded = np.clip((0.17 + 0.08 * patchy - land) * 22, 0, 1)
+    colors = blend(blend(rock, woods, wooded), snow, white)
+
+    # Front to back, the first step whose land reaches a pixel's height is the one that shows.
+    width, height = size
+    depth = np.linspace(0.35, 2.4, 900)[:, None]
+    across = (np.arange(width) / (width - 1) - 0.5) * 1.25 * depth
+    place = across / 3 + 0.5, depth / 3 + np.zeros_like(across)
+    rows = height * (0.62 - (sampled(land, *place) - 0.2) / depth * 1.55)
+    seen = np.minimum.accumulate(rows, axis=0)
+    first = np.stack([np.searchsorted(-column, -np.arange(height)) for column in seen.T], axis=1)
+    covered = first < len(depth)
+    first = np.minimum(first, len(depth) - 1)
+    column = np.arange(width)[None, :]
+    haze = np.clip(depth[first, 0] / 2.4 - 0.2, 0, 1) * 0.3
+    shown = np.stack([sampled(colors[..., i], place[0], place[1])[first, column] for i in range(3)], axis=2)
+    return blend(shown, (176, 196, 224), haze), covered
+
+
+def conifer(rng, pen, paint):
+    """Its foot at (0, 0) and its top at (0, -1)."""
+    y = np.linspace(-1, -0.04, 11)
+    reach = 0.05 + 0.24 * (1 + y) ** 0.9
+    right, inner = reach * rng.uniform(0.8, 1.2, 11), reach * rng.uniform(0.45, 0.6, 11)
+    edge = [(0, -1)] + [point for i in range(1, 11) for point in ((right[i], y[i]), (inner[i], y[i] - 0.03))]
+    pen.box(-0.025, -0.1, 0.025, 0.03, (46, 36, 32))
+    pen.polygon(edge + [(-x * rng.uniform(0.85, 1.15), y) for x, y in edge[:0:-1]], paint)
+    lit = [(0.15 * x, y) for x, y in edge] + [(-0.85 * x, y) for x, y in edge[:0:-1]]
+    pen.polygon(lit, tint(paint, 1.1))
+
+
+def mountain(rng, size):
+    """A summit under snow above a forest."""
+    width, height = size
+    values = sky(rng, size, (70, 122, 190), (196, 216, 236), 0.75)
+    double = (2 * width, 2 * height)
+    land, covered = summit(rng, double)
+    layer = np.dstack([np.clip(land, 0, 255), 255.0 * covered])
+    layer = Image.fromarray(layer.astype(np.uint8)).reduce(2)
+    result = picture(values)
+    result.paste(layer, (0, 0), layer)
+    for foot, tall, step, paint in (
+        (0.78, 24, 5, (74, 104, 112)),
+        (0.86, 38, 8, (46, 80, 76)),
+        (0.95, 60, 13, (28, 58, 48)),
+        (1.06, 88, 19, (16, 38, 34)),
+    ):
+        pen = Pen.on(size)
+        bow = noise(rng, (width, 2), ((6, 1),))[0] - 0.5
+        edge = [(x, height * foot - 4 + 0.45 * tall * bow[x] - 0.3 * tall) for x in range(width)]
+        pen.polygon(edge + [(width, height), (0, height)], tint(paint, 0.85))
+        places = np.arange(0, width, step) + rng.uniform(-0.6 * step, 0.6 * step, len(range(0, width, step)))
+        for x in rng.permutation(places):
+            y = edge[int(np.clip(x, 0, width - 1))][1] + 0.3 * tall + rng.uniform(0, 0.2 * tall)
+            conifer(rng, pen.at(x, y, tall * rng.uniform(0.65, 1.15)), tint(paint, rng.uniform(0.8, 1.06)))
+        layer = pen.layer()
+        result.paste(layer, (0, 0), layer)
+    return picture(textured(rng, np.asarray(result, dtype=float), 0.08, 1.0))
+
+
+def branch(rng, pen, start, angle, length, width, tips):
+    """A branch that forks, its ends added to the tips."""
+    x, y = start
+    bent = angle + rng.uniform(-14, 14)
+    end = x + length * math.sin(math.radians(bent)), y - length * math.cos(math.radians(bent))
+    middle = (x + end[0]) / 2 + rng.uniform(-0.06, 0.06) * length, (y + end[1]) / 2
+    pen.line([start, middle, end], width, (66, 46, 40))
+    pen.line([(px - 0.2 * width, py) for px, py in (start, middle, end)], 0.35 * width, (116, 84, 64))
+    if length < 17:
+        tips.append(end)
+        return
+    for lean in (-34, 4, 36):
+        if lean != 4 or rng.uniform() < 0.75:
+            share = rng.uniform(0.64, 0.8)
+            branch(rng, pen, end, angle * 0.85 + lean + rng.uniform(-10, 10), length * share, width * 0.62, tips)
+
+
+def oak(rng, size):
+    """An oak on a meadow, in the colors of autumn."""
+    width, height = size
+    values = sky(rng, size, (112, 150, 196), (246, 222, 168), 0.7)
+    rows = np.arange(height)[:, None]
+    for base, swing, near, other in (
+        (0.66, 0.16, (112, 118, 150), (142, 124, 136)),
+        (0.72, 0.1, (140, 98, 66), (92, 96, 74)),
+        (0.8, 0.05, (176, 146, 62), (110, 118, 52)),
+    ):
+        edge = height * (base + swing * (noise(rng, (width, 2), ((5, 1), (11, 1)))[0] - 0.5))
+        ground = np.full((height, width, 3), near, dtype=float)
+        values = blend(values, blend(ground, other, noise(rng, size, (3, 8, 20), 0.7)), 1.0 * (rows >= edge))
+    pen = Pen.on(size)
+    x, foot = 0.5 * width, 0.9 * height
+    pen.ellipse(x + 26, foot + 1, 120, 11, (84, 74, 44))
+    for _ in range(260):
+        leaf = color(rng, (8, 46), (0.7, 0.9), (0.55, 0.9))
+        pen.ellipse(x + rng.normal(0, 90), foot + 3 + abs(rng.normal(0, 11)), 3, 1.6, leaf, rng.uniform(0, 180))
+    for side in (-1, 1):
+        root = [(x, foot - 34), (x + 11 * side, foot - 12), (x + 30 * side, foot + 4), (x, foot + 2)]
+        pen.polygon(curve(root), (66, 46, 40))
+    tips = []
+    pen.line([(x, foot), (x + 2, foot - 30), (x, foot - 66)], 25, (66, 46, 40))
+    pen.line([(x - 5, foot), (x - 3, foot - 30), (x - 5, foot - 66)], 8, (112, 80, 60))
+    for angle, length, wide in ((-66, 54, 11), (-34, 60, 14), (-4, 58, 15), (32, 60, 14), (64, 54, 11)):
+        branch(rng, pen, (x + 0.12 * angle, foot - 62), angle, length, wide, tips)
+    leaves = [(tx + dx, ty + dy) for tx, ty in tips for dx, dy in rng.normal(0, 9, (30, 2))]
+    hue = 14 + 30 * noise(rng, size, (5, 9, 14), 0.6)
+    for lx, ly in rng.permutation(leaves):
+        near = int(np.clip(ly, 0, height - 1)), int(np.clip(lx, 0, width - 1))
+        light = np.clip(0.8 - 0.0016 * (lx - x) - 0.0022 * (ly - 110) + rng.normal(0, 0.09), 0.4, 1)
+        leaf = color(rng, (hue[near] - 8, hue[near] + 8), (0.78, 0.95), (light - 0.03, light))
+        pen.ellipse(lx, ly, rng.uniform(2.5, 4.5), rng.uniform(1.6, 2.6), leaf, rng.uniform(0, 180))
+    layer = pen.layer()
+    result = picture(values)
+    result.paste(layer, (0, 0), layer)
+    return result
+
+
+def oil(rng, image):
+    """The picture painted anew with a brush: broad strokes first, finer ones where those missed something."""
+    width, height = image.size
+    paper = Image.new("RGB", (2 * width, 2 * height), (150, 116, 82))
+    draw = ImageDraw.Draw(paper)
+    swirl = 2 * math.pi * noise(rng, image.size, (3, 6))
+    for brush, misses in ((11, 0), (6, 15), (3.5, 24)):
+        smooth = image.filter(ImageFilter.GaussianBlur(0.35 * brush))
+        wanted = np.asarray(smooth, dtype=float)
+        painted = np.asarray(paper.reduce(2).filter(ImageFilter.GaussianBlur(0.35 * brush)), dtype=float)
+        missed = np.abs(wanted - painted).mean(axis=2)
+        fall_y, fall_x = np.gradient(wanted.mean(axis=2))
+        turn = np.where(np.hypot(fall_x, fall_y) > 3, np.arctan2(fall_x, -fall_y), 0.35 * np.sin(swirl))
+        step = 0.6 * brush
+        places = np.mgrid[0:height:step, 0:width:step].reshape(2, -1).T
+        for y, x in rng.permutation(places + rng.uniform(0, step, places.shape)):
+            near = min(int(y), height - 1), min(int(x), width - 1)
+            if missed[near] < misses:
+                continue
+            paint = wanted[near] + rng.normal(0, 9) + rng.normal(0, 5, 3)
+            angle = turn[near] + rng.normal(0, 0.2)
+            stroke(rng, draw, 2 * x, 2 * y, angle, brush, paint)
+    return paper.reduce(2)
+
+
+def stroke(rng, draw, x, y, angle, brush, paint):
+    """A bent stroke of a brush, each of its bristles with a little more or less paint."""
+    half = brush * rng.uniform(1.2, 2.2)
+    bend = rng.normal(0, 0.12) * half
+    cosine, sine = math.cos(angle), math.sin(angle)
+    bristles = 5
+    for at in range(bristles):
+        aside = (at / (bristles - 1) - 0.5) * 1.6 * brush
+        ends = half * rng.uniform(0.8, 1.1, 2)
+        path = [(-ends[0], aside), (-0.3 * half, aside + bend), (0.3 * half, aside + bend), (ends[1], aside)]
+        path = [(x + cosine * along - sine * over, y + sine * along + cosine * over) for along, over in path]
+        light = rng.normal(0, 8) + (14 if at == 0 else -14 if at == bristles - 1 else 0)
+        shade = tuple(int(np.clip(part + light, 0, 255)) for part in paint)
+        draw.line(path, fill=shade, width=max(1, math.ceil(0.5 * brush)), joint="curve")
+
+
 # Single pictures.
 
 
@@ -793,11 +1031,212 @@ def images(folder):
         paper = put(rng, paper, banana(rng, size, longer, (x, y)), 0.012)
     save(paper, folder / "banana.jpg")
 
+    save(mountain(np.random.default_rng([4, 3]), (512, 341)), folder / "rainier.jpg")
+    rng = np.random.default_rng([4, 4])
+    save(oil(rng, oak(rng, (429, 300))), folder / "autumn-oak.jpg")
+
+
+# Scenes with the class of each pixel.
+
+# VOC's numbers of the classes.
+VOC_CLASSES = {"aeroplane": 1, "bird": 3, "boat": 4, "car": 7, "cat": 8, "dog": 12, "horse": 13}
+BORDER = 255
+
+
+def palette():
+    """VOC's colors: the lowest bits of a number are the highest ones of its red, green and blue, and so on."""
+    colors = np.zeros((256, 3), dtype=np.uint8)
+    for number in range(256):
+        for bit in range(8):
+            colors[number, bit % 3] |= (number >> bit & 1) << 7 - bit // 3
+    return colors.tobytes()
+
+
+def pet(draw):
+    """A painter of a cat or dog in any coat."""
+
+    def paint(rng, pen):
+        gray = rng.uniform() < 0.3
+        draw(pen, color(rng, (20, 50), (0.0, 0.08), (0.3, 0.7)) if gray else animal_coat(rng))
+
+    return paint
+
+
+# What draws a class, how far its foot is below its center and its height, and how far it leans.
+THINGS = {
+    "aeroplane": (airplane, 0.0, 2.0, 180),
+    "bird": (bird, 0.85, 1.5, 5),
+    "boat": (ship, 0.72, 1.8, 4),
+    "car": (automobile, 0.55, 1.05, 2),
+    "cat": (pet(cat), 1.45, 2.95, 3),
+    "dog": (pet(dog), 1.45, 3.0, 3),
+    "horse": (horse, 0.95, 1.95, 3),
+}
+# Where things are: the hues above and below the horizon, how saturated they are, and what may be there.
+VIEWS = {
+    "air": (SKY, SKY, (0.3, 0.6), ["aeroplane"]),
+    "sea": (SKY, SEA, (0.4, 0.65), ["boat"]),
+    "road": (SKY, ROAD, (0.02, 0.15), ["car", "car", "dog", "bird"]),
+    "meadow": (SKY, MEADOW, (0.4, 0.65), ["horse", "bird", "cat", "dog", "horse"]),
+    "room": (HUES[5], (18, 34), (0.25, 0.5), ["cat", "dog"]),
+}
+HOMES = {
+    "aeroplane": ["air"],
+    "bird": ["meadow"],
+    "boat": ["sea"],
+    "car": ["road"],
+    "cat": ["room", "meadow"],
+    "dog": ["room", "meadow", "road"],
+    "horse": ["meadow"],
+}
+
+
+def view(rng, size, name):
+    """A place without things, and the row of its horizon."""
+    width, height = size
+    above, below, strong, _ = VIEWS[name]
+    edge = round(height * (1.0 if name == "air" else rng.uniform(0.36, 0.52)))
+    ground = np.full((height, width, 3), color(rng, below, strong, (0.4, 0.65)), dtype=float)
+    patches = noise(rng, size, ((2, 9), (5, 20), (9, 40)), 0.6)
+    values = blend(ground, color(rng, below, strong, (0.3, 0.75)), patches)
+    if name == "room":
+        wall = np.full((edge, width, 3), dull(rng, above, (0.05, 0.3), (0.55, 0.85)), dtype=float)
+        values[:edge] = blend(wall, (255, 250, 235), 0.25 * noise(rng, (width, edge), (2, 3)))
+        values[edge - height // 30 : edge] = (236, 232, 224)
+        values[edge] *= 0.5
+    else:
+        high, low = color(rng, above, (0.35, 0.6), (0.7, 0.9)), color(rng, above, (0.1, 0.25), (0.85, 0.95))
+        values[:edge] = sky(rng, (width, edge), high, low, rng.uniform(0.3, 0.9))
+    result = picture(values)
+    pen = Pen.on(size)
+    if name in ("road", "meadow"):
+        for _ in range(rng.integers(4, 9)):
+            bush = color(rng, (70, 150), (0.25, 0.5), (0.25, 0.5))
+            x, across, down = rng.uniform(0, width), width * rng.uniform(0.05, 0.2), height * rng.uniform(0.04, 0.14)
+            pen.ellipse(x, edge, across, down, bush)
+        pen.box(0, edge, width, 1.3 * edge, tuple(round(part) for part in values[edge, 0]))
+    if name == "road":
+        y = rng.uniform(0.75, 0.9) * height
+        for x in np.arange(rng.uniform(-0.3, 0), 1, 0.3):
+            pen.box(x * width, y, (x + 0.16) * width, y + height / 50, (225, 222, 210))
+    layer = pen.layer().filter(ImageFilter.GaussianBlur(height / 200))
+    result.paste(layer, (0, 0), layer)
+    return picture(textured(rng, np.asarray(result, dtype=float), 0.2)), edge
+
+
+def scene(rng, size, names, place):
+    """A picture with things, from the farthest to the nearest, and the class of each of its pixels."""
+    width, height = size
+    paper, edge = view(rng, size, place)
+    classes = np.zeros((height, width), dtype=np.uint8)
+    nearness = np.sort(rng.uniform(0.25, 1, len(names)))
+    columns = rng.permutation(len(names))
+    for name, near, column in zip(names, nearness, columns):
+        draw, foot, tall, lean = THINGS[name]
+        share = width / len(names)
+        scale = min(0.62 * share, 0.86 * height / tall) * rng.uniform(0.75, 1) * (0.75 + 0.25 * near)
+        x = share * (column + 0.5) + rng.uniform(-0.12, 0.12) * share
+        if name == "aeroplane":
+            y = rng.uniform(0.9 * scale, max(height - 0.9 * scale, scale))
+        else:
+            y = max(edge + near * (0.97 * height - edge) - foot * scale, (tall - foot) * scale)
+        pen = Pen.on(size)
+        draw(rng, pen.at(x, y, scale, rng.uniform(-lean, lean), rng.uniform() < 0.5))
+        layer = pen.layer()
+        paper = put(rng, paper, layer, 0.0 if name == "aeroplane" else 0.012)
+        # Pixels that the thing covers at least half are its own, those that it touches or that are beside it border.
+        alpha = layer.getchannel("A")
+        around = alpha.point(lambda a: 255 if a else 0).filter(ImageFilter.MaxFilter(3))
+        classes[np.asarray(around) > 0] = BORDER
+        classes[np.asarray(alpha) >= 128] = VOC_CLASSES[name]
+    return paper, classes
+
+
+def voc2012(folder):
+    root = folder / "VOCdevkit" / "VOC2012"
+    number = 0
+    for seed, (part, (count, small)) in enumerate(VOC.items()):
+        lines = []
+        for index in range(count):
+            rng = np.random.default_rng([5, seed, index])
+            size = (90, 60) if index in small else (120, 160) if index % 4 == 3 else (160, 120)
+            first = list(VOC_CLASSES)[index % len(VOC_CLASSES)]
+            place = HOMES[first][rng.integers(len(HOMES[first]))]
+            more = rng.integers(3) if size[0] == 160 else rng.integers(2)
+            names = [first] + [VIEWS[place][3][rng.integers(len(VIEWS[place][3]))] for _ in range(more)]
+            paper, classes = scene(rng, size, names, place)
+            number += 1
+            lines.append(f"drawn_{number:04}")
+            save(paper, root / "JPEGImages" / f"{lines[-1]}.jpg")
+            mask = Image.fromarray(classes)
+            mask.putpalette(palette())
+            save(mask, root / "SegmentationClass" / f"{lines[-1]}.png")
+        path = root / "ImageSets" / "Segmentation" / f"{part}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+
+
+# Breeds of dogs.
+
+
+def boston_bull(rng):
+    coat = color(rng, (0, 40), (0.1, 0.35), (0.14, 0.24))
+    return {"coat": coat, "pale": (242, 238, 232), "ears": coat, "upright": True}
+
+
+def dingo(rng):
+    coat = color(rng, (24, 32), (0.52, 0.68), (0.72, 0.86))
+    return {"coat": coat, "pale": tint(coat, 1.6), "ears": coat, "upright": True, "iris": (150, 95, 40)}
+
+
+def pekinese(rng):
+    coat = color(rng, (30, 40), (0.22, 0.4), (0.8, 0.93))
+    muzzle = color(rng, (10, 30), (0.2, 0.3), (0.2, 0.32))
+    return {"coat": coat, "fur": tint(coat, 0.9), "ears": tint(coat, 0.62), "muzzle": muzzle}
+
+
+def beagle(rng):
+    coat = color(rng, (20, 28), (0.6, 0.75), (0.56, 0.7))
+    return {"coat": coat, "pale": (246, 243, 236), "ears": tint(coat, 0.8), "saddle": (38, 32, 32)}
+
+
+BREEDS = [beagle, boston_bull, dingo, pekinese]
+
+
+def breed_picture(rng, breed):
+    """A dog of the breed, the whole one or its head."""
+    size = (int(rng.integers(96, 129)), 96)
+    paper = background(rng, size, [MEADOW, ROOM, SEA, ROAD][rng.integers(4)], shapes=(2, 5))
+    marks = breed(rng)
+    pen = Pen.on(size)
+    x, mirror = size[0] / 2 + rng.uniform(-0.08, 0.08) * size[0], rng.uniform() < 0.5
+    if rng.uniform() < 0.6:
+        scale = rng.uniform(26, 30)
+        collar = color(rng, (0, 360), (0.5, 0.8), (0.4, 0.8))
+        dog(pen.at(x, 50 - 0.02 * scale, scale, rng.uniform(-5, 5), mirror), collar=collar, **marks)
+    else:
+        marks.pop("saddle", None)
+        scale = rng.uniform(36, 42)
+        dog_face(pen.at(x, 50, scale, rng.uniform(-14, 14), mirror), **marks)
+    return put(rng, paper, pen.layer(), depth=0.35)
+
+
+def dog_breed(folder):
+    lines = []
+    for seed, (part, count) in enumerate(BREED.items()):
+        for index in range(count * len(BREEDS)):
+            rng = np.random.default_rng([6, seed, index])
+            name, breed = rng.bytes(16).hex(), BREEDS[index % len(BREEDS)]
+            save(breed_picture(rng, breed), folder / part / f"{name}.jpg")
+            if part == "train":
+                lines.append(f"{name},{breed.__name__}")
+    (folder / "labels.csv").write_text("\n".join(["id,breed"] + sorted(lines)) + "\n")
+
 
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for draw in (detection, hotdog, cifar10, images):
+    for draw in (detection, hotdog, cifar10, images, voc2012, dog_breed):
         folder = Path(sys.argv[1]) / draw.__name__
         draw(folder)
         (folder / "README.md").write_text(READMES[draw.__name__] + README_END)

@@ -1,7 +1,7 @@
 """Trains the book's image classifiers in PyTorch with the settings of the recorded runs, for the page parity.md.
 
     python3 scripts/parity.py                        every section below, seeds 1 to 3
-    python3 scripts/parity.py cnn/resnet --seeds 5 --device cuda
+    python3 scripts/parity.py cnn/resnet --seeds 5 --device cuda --jobs 5
     python3 scripts/parity.py --threads 2 --list
 
 Reads the hyperparameters from `notebooks-md/<section>/run.json`, the images from the folder that the sections fetch
@@ -18,6 +18,8 @@ import os
 import sys
 import time
 import zipfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 try:
@@ -172,14 +174,10 @@ def train(net, data, config, rate, make_optimizer=torch.optim.SGD, augment=lambd
     return metrics
 
 
-def run(section, seeds, device):
-    """What the page keeps of a section's runs in PyTorch, on `device` with its products in full precision."""
-    record = PAGES / section / "run.json"
-    try:
-        recorded = json.loads(record.read_text())
-    except FileNotFoundError:
-        sys.exit(f"{record} is not there: `cargo xtask record {section.replace('/', ' ')}` writes it")
-    config = recorded["config"]
+def run(section, seed, device):
+    """What the page keeps of a section's run with one seed in PyTorch, on `device` with its products in full precision."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    config = configuration(section)
     make, initialize, trainings = NETS[section]
     if isinstance(trainings, str):
         trainings = {trainings: lambda config, epoch: config["lr"]}
@@ -190,23 +188,43 @@ def run(section, seeds, device):
     data = cifar10(examples) if is_augmented else (images("train", examples, side), images("t10k", tests, side))
     data = [[tensor.to(device) for tensor in part] for part in data]
     optimizer = torch.optim.Adam if is_augmented else torch.optim.SGD
-    runs = []
-    for seed in range(1, seeds + 1):
-        kept = {}
-        for suffix, rate in trainings.items():
-            torch.manual_seed(seed)
-            net = make(config)
-            net.apply(initialize)
-            net.to(device)
-            start = time.perf_counter()
-            augment = mirrored if suffix == "_flipped" else lambda x: x
-            metrics = train(net, data, config, rate, optimizer, augment)
-            seconds = time.perf_counter() - start
-            last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in metrics.items())
-            print(f"{section}{suffix} seed {seed}: {last}, {seconds:.0f} s", flush=True)
-            kept |= {name + suffix: values for name, values in metrics.items()}
-        runs.append({"seed": seed, "metrics": kept})
-    return {"pytorch": torch.__version__.split("+")[0], "device": device, "config": config, "runs": runs}
+    kept = {}
+    for suffix, rate in trainings.items():
+        torch.manual_seed(seed)
+        net = make(config)
+        net.apply(initialize)
+        net.to(device)
+        start = time.perf_counter()
+        augment = mirrored if suffix == "_flipped" else lambda x: x
+        metrics = train(net, data, config, rate, optimizer, augment)
+        seconds = time.perf_counter() - start
+        last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in metrics.items())
+        print(f"{section}{suffix} seed {seed}: {last}, {seconds:.0f} s", flush=True)
+        kept |= {name + suffix: values for name, values in metrics.items()}
+    return {"seed": seed, "metrics": kept}
+
+
+def configuration(section):
+    """The hyperparameters of the section's recorded runs."""
+    record = PAGES / section / "run.json"
+    try:
+        return json.loads(record.read_text())["config"]
+    except FileNotFoundError:
+        sys.exit(f"{record} is not there: `cargo xtask record {section.replace('/', ' ')}` writes it")
+
+
+def train_all(sections, seeds, device, threads, jobs):
+    """Trains every section with seeds 1 to `seeds`, `jobs` runs at a time, and keeps each section that has them all."""
+    with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
+        pending = {pool.submit(run, section, seed, device): section for section in sections for seed in range(1, seeds + 1)}
+        done = {section: [] for section in sections}
+        for future in as_completed(pending):
+            section = pending[future]
+            done[section].append(future.result())
+            if len(done[section]) == seeds:
+                runs = sorted(done[section], key=lambda run: run["seed"])
+                version = torch.__version__.split("+")[0]
+                keep(section, {"pytorch": version, "device": device, "config": configuration(section), "runs": runs})
 
 
 def keep(section, result):
@@ -225,7 +243,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="such as cnn/resnet; all if none is named")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of each run")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--list", action="store_true", help="list the sections instead")
     arguments = parser.parse_args()
@@ -234,14 +253,12 @@ def main():
         return
     if unknown := [section for section in arguments.sections if section not in NETS]:
         parser.error(f"there is no {unknown[0]} here; choose from {', '.join(NETS)}")
-    if arguments.seeds < 1:
-        parser.error("--seeds: at least one")
+    for name in ("seeds", "threads", "jobs"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name}: at least one")
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: PyTorch sees no GPU here")
-    torch.set_num_threads(arguments.threads)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    for section in arguments.sections or NETS:
-        keep(section, run(section, arguments.seeds, arguments.device))
+    train_all(arguments.sections or list(NETS), arguments.seeds, arguments.device, arguments.threads, arguments.jobs)
 
 
 if __name__ == "__main__":

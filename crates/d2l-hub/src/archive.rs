@@ -74,8 +74,22 @@ pub enum ArchiveError {
 /// # Errors
 /// Names the archive and, where one is at fault, the entry; see [`ArchiveError`].
 pub fn unpack(archive: &Path, folder: &Path, origin: &str, limits: &Limits) -> Result<(), ArchiveError> {
+    unpack_part(archive, folder, origin, limits, &|_| true)
+}
+
+/// [`unpack`] for those of the archive's entries whose names `is_wanted` accepts; the others are passed over.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_part(
+    archive: &Path,
+    folder: &Path,
+    origin: &str,
+    limits: &Limits,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Result<(), ArchiveError> {
     let target = partial::path_for(folder);
-    let result = unpack_to(archive, &target, limits).and_then(|()| publish(&target, folder, origin));
+    let result = unpack_to(archive, &target, limits, is_wanted).and_then(|()| publish(&target, folder, origin));
     if target.exists()
         && let Err(reason) = fs::remove_dir_all(&target)
         && result.is_ok()
@@ -167,7 +181,12 @@ fn only_folder_in(folder: &Path) -> io::Result<Option<PathBuf>> {
     }
 }
 
-fn unpack_to(archive: &Path, target: &Path, limits: &Limits) -> Result<(), ArchiveError> {
+fn unpack_to(
+    archive: &Path,
+    target: &Path,
+    limits: &Limits,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Result<(), ArchiveError> {
     let damaged = |error: io::Error| ArchiveError::Damaged { archive: archive.to_owned(), reason: error.to_string() };
     let file = File::open(archive).map_err(damaged)?;
     let packed_bytes = file.metadata().map_err(damaged)?.len();
@@ -180,6 +199,7 @@ fn unpack_to(archive: &Path, target: &Path, limits: &Limits) -> Result<(), Archi
         archive,
         target,
         limits,
+        is_wanted,
         entries: 0,
         total: 0,
         ratio_bytes: limits.ratio.saturating_mul(packed_bytes).saturating_add(1 << 20),
@@ -203,6 +223,7 @@ struct Unpacker<'a> {
     archive: &'a Path,
     target: &'a Path,
     limits: &'a Limits,
+    is_wanted: &'a dyn Fn(&str) -> bool,
     entries: usize,
     total: u64,
     ratio_bytes: u64,
@@ -224,7 +245,9 @@ impl Unpacker<'_> {
                 0o120_000 => return Err(self.refused(&name, "a symbolic link")),
                 _ => return Err(self.refused(&name, "neither a file nor a folder")),
             }
-            if entry.is_dir() {
+            if !(self.is_wanted)(&name) {
+                self.count()?;
+            } else if entry.is_dir() {
                 self.folder(&name)?;
             } else {
                 self.file(&name, entry.size(), &mut entry)?;
@@ -240,6 +263,7 @@ impl Unpacker<'_> {
             let mut entry = entry.map_err(|error| self.damaged(&error))?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             match entry.header().entry_type() {
+                _ if !(self.is_wanted)(&name) => self.count()?,
                 EntryType::Regular | EntryType::Continuous => self.file(&name, entry.size(), &mut entry)?,
                 EntryType::Directory => self.folder(&name)?,
                 EntryType::XGlobalHeader => {} // a comment, such as the commit that `git archive` notes
@@ -293,12 +317,17 @@ impl Unpacker<'_> {
         Ok(())
     }
 
-    /// Counts an entry and gives its place inside the target folder.
-    fn admit(&mut self, name: &str) -> Result<PathBuf, ArchiveError> {
+    fn count(&mut self) -> Result<(), ArchiveError> {
         self.entries += 1;
         if self.entries > self.limits.entries {
             return Err(self.too_large(self.limits.entries as u64, "entries"));
         }
+        Ok(())
+    }
+
+    /// Counts an entry and gives its place inside the target folder.
+    fn admit(&mut self, name: &str) -> Result<PathBuf, ArchiveError> {
+        self.count()?;
         let mut path = self.target.to_owned();
         for component in Path::new(name).components() {
             match component {

@@ -73,6 +73,9 @@ pub enum Hash {
     },
     /// SHA-1 of the file's bytes: only for a file whose SHA-256 nobody has vouched for yet.
     Sha1(&'static str),
+    /// The first digits of the file's SHA-256, which its publisher puts into its name: only for a file of which nothing else
+    /// is known.
+    Sha256Start(&'static str),
 }
 
 impl fmt::Display for Hash {
@@ -81,6 +84,7 @@ impl fmt::Display for Hash {
             Self::Sha256(hash) => write!(f, "SHA-256 {hash}"),
             Self::Gunzipped { sha256, .. } => write!(f, "decompressed SHA-256 {sha256}"),
             Self::Sha1(hash) => write!(f, "SHA-1 {hash}"),
+            Self::Sha256Start(digits) => write!(f, "SHA-256 {digits}..."),
         }
     }
 }

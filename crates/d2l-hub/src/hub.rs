@@ -172,8 +172,33 @@ impl Hub {
     /// As for [`Hub::fetch`], and where the archive is damaged or holds what [`archive::unpack`] refuses.
     #[doc(alias = "download_extract")]
     pub fn fetch_extracted(&self, name: &str) -> Result<PathBuf, HubError> {
+        let folder = self.folder_of(self.dataset(name)?);
+        self.unpacked(name, folder, &|_| true)
+    }
+
+    /// [`Hub::fetch_extracted`] for a part of a large archive: the entries whose names `is_wanted` accepts, in a folder of
+    /// their own, which `part` names.
+    ///
+    /// # Errors
+    /// As for [`Hub::fetch_extracted`].
+    pub fn fetch_part(
+        &self,
+        name: &str,
+        part: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<PathBuf, HubError> {
+        let mut folder = self.folder_of(self.dataset(name)?).into_os_string();
+        folder.push(format!("-{part}"));
+        self.unpacked(name, folder.into(), &is_wanted)
+    }
+
+    fn unpacked(
+        &self,
+        name: &str,
+        folder: PathBuf,
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<PathBuf, HubError> {
         let set = self.dataset(name)?;
-        let folder = self.folder_of(set);
         let is_unpacked = || is_unpacked(set, &folder) && archive::is_intact(&folder);
         if is_unpacked() {
             return Ok(folder);
@@ -182,7 +207,7 @@ impl Hub {
         let _lock = self.lock(set, self.lock_patience)?;
         if !is_unpacked() {
             partial::remove_leftovers(&folder).map_err(HubError::write(&folder))?;
-            archive::unpack(&self.path_of(set), &folder, &hash.to_string(), &Limits::default())?;
+            archive::unpack_part(&self.path_of(set), &folder, &hash.to_string(), &Limits::default(), is_wanted)?;
         }
         Ok(folder)
     }

