@@ -1,11 +1,12 @@
-"""Trains the book's image classifiers in PyTorch with the settings of the recorded runs, for the page parity.md.
+"""Trains the book's image classifiers and the net of section 13.11 in PyTorch, for the page parity.md.
 
     python3 scripts/parity.py                        every section below, seeds 1 to 3
     python3 scripts/parity.py cnn/resnet --seeds 5 --device cuda --jobs 5
     python3 scripts/parity.py --threads 2 --list
 
-Reads the hyperparameters from `notebooks-md/<section>/run.json`, the images from the folder that the sections fetch
-them to, and adds what the runs reached to `notebooks-md/parity/pytorch.json`; `cargo xtask weave` puts it on the page.
+Reads the settings of the recorded runs from `notebooks-md/<section>/run.json`, the images from the folder that the
+sections fetch them to (for 13.11 also from a folder that D2L_MIRROR names), and adds what the runs reached to
+`notebooks-md/parity/pytorch.json`; `cargo xtask weave` puts it on the page.
 Needs PyTorch 2, NumPy and Pillow.
 """
 
@@ -19,6 +20,7 @@ import sys
 import time
 import zipfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -36,7 +38,18 @@ RESULTS = PAGES / "parity" / "pytorch.json"
 DATA = Path(os.environ.get("D2L_DATA_DIR", ROOT / "data"))
 sys.path.insert(0, str(ROOT / "scripts" / "bench"))
 
+import segmentation  # noqa: E402
 import vision_nets  # noqa: E402
+
+
+def located(path):
+    """A file or folder where the sections fetch theirs to, or in the first of the mirrors that has it."""
+    mirrors = [Path(mirror) for mirror in os.environ.get("D2L_MIRROR", "").split(",") if mirror and "://" not in mirror]
+    places = [folder / path for folder in [DATA, *mirrors]]
+    for place in places:
+        if place.exists():
+            return place
+    sys.exit(f"there is no {' and no '.join(map(str, places))}: name a folder that has {path} in D2L_MIRROR")
 
 
 def mlp_with_dropout(config):
@@ -81,11 +94,17 @@ SCHEDULES = {
 }
 
 
+def fcn(record, device):
+    pictures, weights = "voc2012_subset/VOCdevkit/VOC2012", "efficientnet/efficientnet-lite0-57934424.pth"
+    return segmentation.trainings(record, located(pictures), located(weights), device)
+
+
 # The section that trains on color pictures by Adam, in one of its trainings on mirror images too.
 AUGMENTED = "vision/image-augmentation"
 
-# Section: its net, made from the section's configuration; how its weights start; which of the section's trainings it is,
-# or all of them with their learning rates.
+# Section: its net, made from the section's configuration; how its weights start; which of the section's trainings it
+# is, or all of them with their learning rates. Where the net is no classifier: a function of the section's record that
+# gives its trainings as `classifications` does.
 NETS = {
     "linear-nets/softmax-regression-concise": (lambda c: vision_nets.softmax_regression(), normal_weights, ""),
     "mlp/mlp-concise": (lambda c: vision_nets.mlp(), normal_weights, ""),
@@ -103,6 +122,7 @@ NETS = {
         {"_flipped": lambda c, epoch: c["lr"], "_plain": lambda c, epoch: c["lr"]},
     ),
     "optimization/lr-scheduler": (lambda c: vision_nets.lenet(nn.ReLU, nn.MaxPool2d), lambda layer: None, SCHEDULES),
+    "vision/fcn": fcn,
 }
 
 
@@ -174,10 +194,8 @@ def train(net, data, config, rate, make_optimizer=torch.optim.SGD, augment=lambd
     return metrics
 
 
-def run(section, seed, device):
-    """What the page keeps of a section's run with one seed in PyTorch, on `device` with its products in full precision."""
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    config = configuration(section)
+def classifications(section, config, device):
+    """For each of a section's trainings the end of its metrics' names, and what trains and gives the metrics."""
     make, initialize, trainings = NETS[section]
     if isinstance(trainings, str):
         trainings = {trainings: lambda config, epoch: config["lr"]}
@@ -188,15 +206,29 @@ def run(section, seed, device):
     data = cifar10(examples) if is_augmented else (images("train", examples, side), images("t10k", tests, side))
     data = [[tensor.to(device) for tensor in part] for part in data]
     optimizer = torch.optim.Adam if is_augmented else torch.optim.SGD
-    kept = {}
-    for suffix, rate in trainings.items():
-        torch.manual_seed(seed)
+
+    def training(suffix, rate):
         net = make(config)
         net.apply(initialize)
         net.to(device)
+        return train(net, data, config, rate, optimizer, mirrored if suffix == "_flipped" else lambda x: x)
+
+    return {suffix: partial(training, suffix, rate) for suffix, rate in trainings.items()}
+
+
+def run(section, seed, device):
+    """What the page keeps of a section's run with one seed, on `device` with its products in full precision."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    trainings = NETS[section]
+    if callable(trainings):
+        trainings = trainings(recorded(section), device)
+    else:
+        trainings = classifications(section, configuration(section), device)
+    kept = {}
+    for suffix, training in trainings.items():
+        torch.manual_seed(seed)
         start = time.perf_counter()
-        augment = mirrored if suffix == "_flipped" else lambda x: x
-        metrics = train(net, data, config, rate, optimizer, augment)
+        metrics = training()
         seconds = time.perf_counter() - start
         last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in metrics.items())
         print(f"{section}{suffix} seed {seed}: {last}, {seconds:.0f} s", flush=True)
@@ -204,13 +236,18 @@ def run(section, seed, device):
     return {"seed": seed, "metrics": kept}
 
 
-def configuration(section):
-    """The hyperparameters of the section's recorded runs."""
+def recorded(section):
+    """What the section's recorded run came to."""
     record = PAGES / section / "run.json"
     try:
-        return json.loads(record.read_text())["config"]
+        return json.loads(record.read_text())
     except FileNotFoundError:
         sys.exit(f"{record} is not there: `cargo xtask record {section.replace('/', ' ')}` writes it")
+
+
+def configuration(section):
+    """The hyperparameters of the section's recorded run."""
+    return recorded(section)["config"]
 
 
 def train_all(sections, seeds, device, threads, jobs):

@@ -5,7 +5,7 @@
     python3 scripts/bench/torch_bench.py worker lenet --threads 2
 
 A worker writes one line of JSON with what it is about to do, then reads a number of steps a line and answers each with
-a line of their times. Needs PyTorch 2, and torchvision for the workloads `augment-jpegs` and `nms`.
+a line of their times. Needs PyTorch 2, and torchvision for the workloads `augment-jpegs`, `nms` and `fcn`.
 """
 
 import argparse

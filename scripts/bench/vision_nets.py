@@ -84,6 +84,22 @@ def vgg11(narrowing, side=224, units=4096):
     return nn.Sequential(*layers, *classifier_head(inputs * (side // 32) ** 2, units))
 
 
+def vgg19_features(count, kept=()):
+    """The first `count` of VGG-19's convolutions, ReLUs and poolings, as torchvision numbers them; He's weights.
+
+    Each ReLU writes over its input, as torchvision's do, but for those after the layers `kept`.
+    """
+    layers, inputs = [], 3
+    for convolutions, outputs in [(2, 64), (2, 128), (4, 256), (4, 512), (4, 512)]:
+        for _ in range(convolutions):
+            layers.append(nn.Conv2d(inputs, outputs, 3, padding=1))
+            nn.init.kaiming_normal_(layers[-1].weight, nonlinearity="relu")
+            layers.append(nn.ReLU(inplace=len(layers) - 1 not in kept))
+            inputs = outputs
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers[:count])
+
+
 def nin_block(inputs, outputs, kernel, stride, padding):
     return [
         nn.Conv2d(inputs, outputs, kernel, stride, padding),

@@ -20,6 +20,7 @@ from sequence_nets import (
     TransformerEncoder,
     masked_cross_entropy,
 )
+from segmentation import fcn_resnet18, picture_losses
 from vision_nets import (
     alexnet,
     densenet,
@@ -31,6 +32,7 @@ from vision_nets import (
     small_resnet18,
     softmax_regression,
     vgg11,
+    vgg19_features,
 )
 
 VOCABULARY, SOURCE, TARGET = 28, 184, 201
@@ -131,7 +133,7 @@ def augmentation():
 
     A worker has a core of its own, so there are as many as this process has threads.
     """
-    from pictures import augmented_jpegs  # not above: no other workload but `nms` needs torchvision
+    from pictures import augmented_jpegs  # not above: few workloads need torchvision
 
     loader = augmented_jpegs(1000, 32, torch.get_num_threads())
 
@@ -194,6 +196,98 @@ def detector():
     return net, step
 
 
+def segmenter():
+    """A class for each pixel, by stochastic gradient descent with weight decay."""
+    net = fcn_resnet18(21)
+    pictures, classes = torch.randn(4, 3, 320, 480), torch.randint(21, (4, 320, 480))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.001, weight_decay=1e-3)
+
+    def step():
+        optimizer.zero_grad()
+        value = picture_losses(net(pictures), classes).sum()
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
+def enlargement():
+    """A transposed convolution alone: 21 scores of each cell become those of 32 x 32 pixels."""
+    net = nn.ConvTranspose2d(21, 21, 64, stride=32, padding=16, bias=False)
+    scores = torch.randn(4, 21, 10, 15, requires_grad=True)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-6)
+
+    def step():
+        optimizer.zero_grad()
+        scores.grad = None
+        value = net(scores).mean()
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
+def gram(features):
+    """How much each two channels agree: (channels, channels)."""
+    channels = features.shape[1]
+    rows = features.reshape(channels, -1)
+    return rows @ rows.T / rows.numel()
+
+
+def style_transfer():
+    """The pixels of a picture, whose content is one picture's and whose style another's, by Adam."""
+    style_places, content_places = (0, 5, 10, 19, 28), (25,)
+    layers = vgg19_features(29, kept=style_places + content_places).requires_grad_(False)
+
+    def features(x):
+        found = {}
+        for place, layer in enumerate(layers):
+            x = layer(x)
+            found[place] = x
+        return [found[place] for place in content_places], [found[place] for place in style_places]
+
+    content, style = torch.randn(1, 3, 300, 450), torch.randn(1, 3, 300, 450)
+    with torch.no_grad():
+        contents, _ = features(content)
+        grams = [gram(y) for y in features(style)[1]]
+    net = nn.ParameterList([content.clone()])
+    (picture,) = net
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.3)
+
+    def step():
+        optimizer.zero_grad()
+        contents_now, styles_now = features(picture)
+        content_loss = sum((now - y).square().mean() for now, y in zip(contents_now, contents))
+        style_loss = sum((gram(now) - y).square().mean() for now, y in zip(styles_now, grams))
+        down, across = picture[:, :, 1:] - picture[:, :, :-1], picture[..., 1:] - picture[..., :-1]
+        roughness = 0.5 * (down.abs().mean() + across.abs().mean())
+        value = content_loss + 1e3 * style_loss + 10 * roughness
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
+def frozen_head():
+    """New layers on features that stay, by stochastic gradient descent with momentum and weight decay."""
+    net = nn.Sequential(nn.Linear(1000, 256), nn.ReLU(), nn.Linear(256, 120))
+    features, labels = torch.randn(32, 1000), torch.randint(120, (32,))
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
+    loss = nn.CrossEntropyLoss(reduction="sum")
+
+    def step():
+        optimizer.zero_grad()
+        value = loss(net(features), labels)
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
 WORKLOADS = {
     "softmax": lambda: classifier(softmax_regression(), 256, 28, 0.1),
     "mlp": lambda: classifier(mlp(), 256, 28, 0.1),
@@ -221,4 +315,8 @@ WORKLOADS = {
     "multibox-target": lambda: labels_of_anchors(),
     "nms": lambda: suppression(),
     "ssd": lambda: detector(),
+    "fcn": lambda: segmenter(),
+    "style-transfer": lambda: style_transfer(),
+    "conv-transpose": lambda: enlargement(),
+    "frozen-head": lambda: frozen_head(),
 }

@@ -4,13 +4,14 @@ Run as `OMP_NUM_THREADS=1 python3 scripts/reference/vision.py`; it takes some se
 
 - RoI pooling, RoI alignment and non-maximum suppression of torchvision, and its changes of colors and sizes;
 - the labels and the detections that section 13.4's definitions give, written here once more with PyTorch;
-- the residual net of section 13.1 (narrow), the detector of 13.7, torchvision's SqueezeNet 1.0 and ResNet-18, and
-  EfficientNet-Lite0 under the names of R. Liu's weights.
+- the residual net of section 13.1 (narrow), the detector of 13.7, torchvision's SqueezeNet 1.0 and ResNet-18,
+  EfficientNet-Lite0 under the names of R. Liu's weights, and the net of 13.11 on the body of ResNet-18.
 
 Weights and pictures of the nets are drawn by a formula that both languages have, so none is kept. For each net there
 are its parameters' names in their order as bytes, an output that is differentiated, of each parameter's gradient the
-norm and the sum over uneven weights, and an output in evaluation. Nets with batch normalization are differentiated in
-training, and evaluated with the running statistics that this step leaves.
+norm and the sum over uneven weights, and an output in evaluation; of the outputs of 13.11's net, every 61st number.
+Nets with batch normalization are differentiated in training, and evaluated with the running statistics that this step
+leaves.
 """
 
 import sys
@@ -28,6 +29,8 @@ from reference import Reference, drawn, uneven
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
 import vision_nets  # noqa: E402
+from efficientnet import EfficientNetLite0  # noqa: E402
+from segmentation import fcn_resnet18, picture_losses  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parents[2] / "crates" / "vision" / "tests" / "reference"
 
@@ -216,8 +219,11 @@ def fill(net):
             variable.copy_(values)
 
 
-def record(case, net, shape, normalizes, loss):
-    """`loss` makes a number of what the net gives; that is a tensor or a tuple of tensors."""
+def record(case, net, shape, normalizes, loss, every=1):
+    """`loss` makes a number of what the net gives; that is a tensor or a tuple of tensors.
+
+    Where `every` is above 1, one in so many of an output's numbers is kept, in a row.
+    """
     fill(net)
     names = "\n".join(name for name, _ in named(net))
     reference.keep(f"{case}.names", torch.tensor(list(names.encode()), dtype=torch.uint8))
@@ -231,7 +237,7 @@ def record(case, net, shape, normalizes, loss):
     keep = lambda name, value: reference.keep(f"{case}.{name}", value.float())
     for name, outputs in [("y_differentiated", y), ("y", net(x))]:
         for place, output in enumerate(outputs if isinstance(outputs, tuple) else [outputs]):
-            keep(f"{name}.{place}", output)
+            keep(f"{name}.{place}", output if every == 1 else output.flatten()[::every])
     reference.keep(f"{case}.loss", number)
     reference.keep(f"{case}.norms", torch.stack([gradient.norm() for gradient in gradients]))
     sums = [(gradient.flatten() * uneven(gradient.numel())).sum() for gradient in gradients]
@@ -302,70 +308,6 @@ class TinySsd(nn.Module):
         return torch.cat(scores, 1).reshape(len(x), -1, self.classes + 1), torch.cat(offsets, 1)
 
 
-class SameConv2d(nn.Conv2d):
-    """Padded as TensorFlow does it: an output for each `stride` inputs, more of an uneven padding after than before."""
-
-    def forward(self, x):
-        sides = []
-        for size, kernel, stride in zip(reversed(x.shape), reversed(self.kernel_size), reversed(self.stride)):
-            padding = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            sides += [padding // 2, padding - padding // 2]
-        return super().forward(F.pad(x, sides))
-
-
-class InvertedResidual(nn.Module):
-    def __init__(self, inputs, outputs, kernel, stride, expansion):
-        super().__init__()
-        wide = inputs * expansion
-        if expansion > 1:
-            self._expand_conv = SameConv2d(inputs, wide, 1, bias=False)
-            self._bn0 = nn.BatchNorm2d(wide, eps=1e-3)
-        self._depthwise_conv = SameConv2d(wide, wide, kernel, stride=stride, groups=wide, bias=False)
-        self._bn1 = nn.BatchNorm2d(wide, eps=1e-3)
-        self._project_conv = SameConv2d(wide, outputs, 1, bias=False)
-        self._bn2 = nn.BatchNorm2d(outputs, eps=1e-3)
-        self.is_widened, self.is_added = expansion > 1, inputs == outputs and stride == 1
-
-    def forward(self, x):
-        y = F.relu6(self._bn0(self._expand_conv(x))) if self.is_widened else x
-        y = F.relu6(self._bn1(self._depthwise_conv(y)))
-        y = self._bn2(self._project_conv(y))
-        return x + y if self.is_added else y
-
-
-class EfficientNetLite0(nn.Module):
-    # Blocks, kernel, stride of the first, expansion, channels.
-    STAGES = [
-        (1, 3, 1, 1, 16),
-        (2, 3, 2, 6, 24),
-        (2, 5, 2, 6, 40),
-        (3, 3, 2, 6, 80),
-        (3, 5, 1, 6, 112),
-        (4, 5, 2, 6, 192),
-        (1, 3, 1, 6, 320),
-    ]
-
-    def __init__(self, classes):
-        super().__init__()
-        self._conv_stem = SameConv2d(3, 32, 3, stride=2, bias=False)
-        self._bn0 = nn.BatchNorm2d(32, eps=1e-3)
-        blocks, inputs = [], 32
-        for count, kernel, stride, expansion, outputs in self.STAGES:
-            for place in range(count):
-                blocks.append(InvertedResidual(inputs, outputs, kernel, 1 if place else stride, expansion))
-                inputs = outputs
-        self._blocks = nn.ModuleList(blocks)
-        self._conv_head = SameConv2d(320, 1280, 1, bias=False)
-        self._bn1 = nn.BatchNorm2d(1280, eps=1e-3)
-        self._fc = nn.Linear(1280, classes)
-
-    def forward(self, x):
-        x = F.relu6(self._bn0(self._conv_stem(x)))
-        for block in self._blocks:
-            x = block(x)
-        return self._fc(F.relu6(self._bn1(self._conv_head(x))).mean((2, 3)))
-
-
 # What is on each of three pictures: classes and corners.
 THINGS = [
     [[1, 0.13, 0.22, 0.41, 0.57], [0, 0.52, 0.48, 0.93, 0.97]],
@@ -390,6 +332,11 @@ def ssd():
     record("ssd", net, (3, 3, 64, 96), True, loss)
 
 
+def fcn():
+    classes = torch.arange(2 * 64 * 96).div(7, rounding_mode="floor").remainder(5).reshape(2, 64, 96)
+    record("fcn", fcn_resnet18(5), (2, 3, 64, 96), True, lambda y: picture_losses(y, classes).sum(), every=61)
+
+
 def nets():
     labels = torch.tensor([0, 3, 5, 9])
     record("resnet", small_resnet18(16, 10), (4, 3, 32, 32), True, lambda y: F.cross_entropy(y, labels))
@@ -403,6 +350,7 @@ def nets():
     new = squeezenet(num_classes=10)
     new.classifier[2] = nn.Identity()
     record("squeezenet_new", new, (2, 3, 51, 67), False, seeded)
+    fcn()
 
 
 regions()

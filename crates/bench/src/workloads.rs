@@ -5,7 +5,7 @@ use candle_core::Error;
 use cnn::{VGG_11, alexnet, densenet, googlenet, lenet, narrower, nin, resnet18, vgg};
 use d2l::data::hub;
 use d2l::nn::{Gru, Lstm, RecurrentConfig, Rnn};
-use d2l::ops::RnnActivation;
+use d2l::ops::{ConvTranspose2dConfig, RnnActivation, conv_transpose2d};
 use d2l::optim::Adam;
 use d2l::prelude::*;
 use d2l::random;
@@ -18,9 +18,14 @@ use vision::anchors::{GroundTruth, multibox_prior, multibox_target};
 use vision::augmentation::{Compose, RandomHorizontalFlip, RandomResizedCrop};
 use vision::detection::nms;
 use vision::labeled_pictures::{LabeledPictures, Normalization, TransformedPictures};
+use vision::pretrained::Architecture;
 use vision::sections::bounding_box::Corners;
+use vision::sections::fcn::{self, Fcn};
 use vision::sections::image_augmentation::small_resnet18;
+use vision::sections::kaggle_dog;
+use vision::sections::neural_style::{Target, Weights, compute_losses, extract_features};
 use vision::sections::ssd::{RATIOS, TinySsd, anchor_sizes, ssd_loss};
+use vision::vgg::Vgg19;
 
 use crate::nets::mlp::mlp;
 use crate::nets::softmax_regression::softmax_regression;
@@ -161,6 +166,14 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "multibox-target", about: "labels of 5,444 anchors, 32 pictures", build: labels_of_anchors },
     Workload { name: "nms", about: "non-maximum suppression of 5,444 boxes", build: suppression },
     Workload { name: "ssd", about: "TinySSD, 256×256 in color, batch 32", build: detector },
+    Workload { name: "fcn", about: "FCN on ResNet-18, 320×480 in color, batch 4", build: segmenter },
+    Workload {
+        name: "style-transfer",
+        about: "the pixels of a 300×450 picture, through VGG-19",
+        build: style_transfer,
+    },
+    Workload { name: "conv-transpose", about: "21 channels, kernel 64×64, stride 32, batch 4", build: enlargement },
+    Workload { name: "frozen-head", about: "two layers on 1,000 features, batch 32", build: frozen_head },
 ];
 
 /// The characters of *The Time Machine*, and the unknown one.
@@ -411,6 +424,69 @@ fn detector(random: &Random) -> Result<Training> {
         let predictions = net.forward_t(&pictures, true)?;
         let targets = multibox_target(&predictions.anchors, &things, &Device::Cpu)?;
         let loss = ssd_loss(&predictions, &targets)?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// A class of 21 for every pixel, by stochastic gradient descent with weight decay.
+fn segmenter(random: &Random) -> Result<Training> {
+    let parameters = parameters(random);
+    let net = Fcn::new(Architecture::ResNet18, false, 21, &parameters.builder())?;
+    let mut stream = minibatch(random);
+    let pictures = random::normal(&mut stream, 0.0, 1.0, (4, 3, 320, 480), &Device::Cpu)?;
+    let classes = random::uniform(&mut stream, 0.0, 21.0, (4, 320, 480), &Device::Cpu)?.to_dtype(DType::U32)?;
+    let mut optimizer = Sgd::new(&parameters, 0.001).weight_decay(0.001);
+    Ok(Training::new(&parameters.variables(), move || {
+        let loss = fcn::loss(&net.forward_t(&pictures, true)?, &classes)?.sum_all()?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// The pixels of a picture, whose content is one picture's and whose style another's, by Adam.
+fn style_transfer(random: &Random) -> Result<Training> {
+    let net = Vgg19::random(1)?;
+    let mut stream = minibatch(random);
+    let mut picture = || random::normal(&mut stream, 0.0, 1.0, (1, 3, 300, 450), &Device::Cpu);
+    let (content, style) = (picture()?, picture()?);
+    let target = Target::new(&extract_features(&net, &content)?, &extract_features(&net, &style)?)?;
+    let image = Var::from_tensor(&content)?;
+    let mut optimizer = Adam::new([&image], 0.3);
+    let weights = Weights { content: 1.0, style: 1e3, tv: 10.0 };
+    let trained = image.clone();
+    Ok(Training::new(std::slice::from_ref(&trained), move || {
+        let loss = compute_losses(&image, &extract_features(&net, &image)?, &target, weights)?.total()?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// The transposed convolution of section 13.11, there and back.
+fn enlargement(random: &Random) -> Result<Training> {
+    let mut stream = minibatch(random);
+    let scores = Var::from_tensor(&random::normal(&mut stream, 0.0, 1.0, (4, 21, 10, 15), &Device::Cpu)?)?;
+    let weight = Var::from_tensor(&random::normal(&mut stream, 0.0, 0.01, (21, 21, 64, 64), &Device::Cpu)?)?;
+    let mut optimizer = Sgd::new([&weight], 1e-6);
+    let config = ConvTranspose2dConfig { padding: (16, 16), stride: (32, 32), ..ConvTranspose2dConfig::default() };
+    let trained = weight.clone();
+    Ok(Training::new(std::slice::from_ref(&trained), move || {
+        let loss = conv_transpose2d(&scores, &weight, None, &config)?.mean_all()?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// New layers on features that stay, by stochastic gradient descent with momentum and weight decay.
+fn frozen_head(random: &Random) -> Result<Training> {
+    let parameters = parameters(random);
+    let head = kaggle_dog::head(&parameters.builder())?;
+    let mut stream = minibatch(random);
+    let features = random::normal(&mut stream, 0.0, 1.0, (32, 1000), &Device::Cpu)?;
+    let labels = random::uniform(&mut stream, 0.0, 120.0, 32, &Device::Cpu)?.to_dtype(DType::U32)?;
+    let mut optimizer = Sgd::new(&parameters, 1e-4).momentum(0.9).weight_decay(1e-4);
+    Ok(Training::new(&parameters.variables(), move || {
+        let loss = cross_entropy(&head.forward_t(&features, true)?, &labels, Reduction::Sum)?;
         optimizer.minimize(&loss)?;
         Ok(loss)
     }))

@@ -181,23 +181,13 @@ impl Hub {
     ///
     /// # Errors
     /// As for [`Hub::fetch_extracted`].
-    pub fn fetch_part(
-        &self,
-        name: &str,
-        part: &str,
-        is_wanted: impl Fn(&str) -> bool,
-    ) -> Result<PathBuf, HubError> {
+    pub fn fetch_part(&self, name: &str, part: &str, is_wanted: impl Fn(&str) -> bool) -> Result<PathBuf, HubError> {
         let mut folder = self.folder_of(self.dataset(name)?).into_os_string();
         folder.push(format!("-{part}"));
         self.unpacked(name, folder.into(), &is_wanted)
     }
 
-    fn unpacked(
-        &self,
-        name: &str,
-        folder: PathBuf,
-        is_wanted: &dyn Fn(&str) -> bool,
-    ) -> Result<PathBuf, HubError> {
+    fn unpacked(&self, name: &str, folder: PathBuf, is_wanted: &dyn Fn(&str) -> bool) -> Result<PathBuf, HubError> {
         let set = self.dataset(name)?;
         let is_unpacked = || is_unpacked(set, &folder) && archive::is_intact(&folder);
         if is_unpacked() {

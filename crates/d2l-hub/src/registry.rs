@@ -202,14 +202,14 @@ pub const SETS: &[Set] = &[
         title: "Weights of VGG-19",
         about: "trained on ImageNet, as torchvision publishes them; the convolutions alone are read",
         license: "BSD 3-Clause, torchvision; ImageNet is for research",
-        loaded_by: None,
+        loaded_by: Some("Vgg19"),
         files: &["vgg19"],
     },
     Set {
         title: "Weights of VGG-19, eight bits each",
         about: "its authors' own (Simonyan and Zisserman, 2015), the first thirteen layers, in the place of torchvision's",
         license: "CC BY 4.0, Visual Geometry Group, Oxford; ImageNet is for research",
-        loaded_by: None,
+        loaded_by: Some("Vgg19"),
         files: &["vgg19-oxford"],
     },
     Set {
@@ -230,7 +230,7 @@ pub const SETS: &[Set] = &[
         title: "Weights of ResNet-34",
         about: "trained on ImageNet, as torchvision publishes them",
         license: "BSD 3-Clause, torchvision; ImageNet is for research",
-        loaded_by: None,
+        loaded_by: Some("LargerPretrained"),
         files: &["resnet34"],
     },
 ];

@@ -5,7 +5,9 @@
 #![allow(
     clippy::manual_midpoint,
     clippy::needless_pass_by_value,
-    reason = "a center is written as the formula has it, and a transform is made where it is handed over"
+    clippy::single_match_else,
+    reason = "a center is written as the formula has it, a transform is made where it is handed over, and nets are told apart \
+              by a match"
 )]
 
 pub mod anchors;
@@ -16,14 +18,20 @@ pub mod cifar10;
 pub mod confusion;
 pub mod detection;
 pub mod detection_set;
+pub mod efficientnet;
 pub mod hotdog;
+pub mod kaggle;
+pub mod kaggle_sets;
 pub mod labeled_pictures;
 pub mod picture;
 pub mod pretrained;
 pub mod region_pooling;
+pub mod resnet;
 pub mod sections;
 pub mod segmentation_set;
+pub mod squeezenet;
 pub mod two_stages;
+pub mod vgg;
 
 use d2l::notebook::Chapter;
 

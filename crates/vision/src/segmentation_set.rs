@@ -304,7 +304,8 @@ impl Dataset for CroppedPictures {
         let cropped = |&index: &usize| {
             let own = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let (picture, mask) = self.set.pair(index).map_err(Error::wrap)?;
-            let (picture, mask) = random_crop((&picture, &mask), self.crop, &mut ChaCha8Rng::seed_from_u64(epoch ^ own));
+            let (picture, mask) =
+                random_crop((&picture, &mask), self.crop, &mut ChaCha8Rng::seed_from_u64(epoch ^ own));
             let mut planes = vec![0f32; 3 * height * width];
             self.normalization.write(&picture, &mut planes);
             Ok((planes, mask.classes.iter().map(|&class| u32::from(class)).collect::<Vec<u32>>()))
@@ -329,7 +330,8 @@ pub struct SegmentationSet {
 impl SegmentationSet {
     fn read(folder: &Path, stands_in: bool) -> Result<Self, DataError> {
         let folder = folder.join("VOC2012");
-        let (train, validation) = (SegmentedPictures::read(&folder, "train")?, SegmentedPictures::read(&folder, "val")?);
+        let (train, validation) =
+            (SegmentedPictures::read(&folder, "train")?, SegmentedPictures::read(&folder, "val")?);
         Ok(Self { train, validation, stands_in })
     }
 
@@ -465,7 +467,8 @@ mod tests {
         let (pictures, classes) = cropped.batch(&[0, 7, 21], &Device::Cpu)?;
         assert_eq!((pictures.dims(), classes.dims()), (&[3, 3, 90, 100][..], &[3, 90, 100][..]));
         assert!(classes.max_all()?.to_scalar::<u32>()? > 0);
-        let error = CroppedPictures::new(set.train, (500, 500), Normalization::IMAGENET, draws()).err().map(|e| e.to_string());
+        let error =
+            CroppedPictures::new(set.train, (500, 500), Normalization::IMAGENET, draws()).err().map(|e| e.to_string());
         assert!(error.is_some_and(|error| error.contains("500 x 500") && error.contains("24")));
         Ok(())
     }

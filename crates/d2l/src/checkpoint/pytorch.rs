@@ -55,11 +55,7 @@ pub fn read_pytorch_part(
 }
 
 /// The names of a file's tensors and where their elements lie.
-fn infos(
-    path: &Path,
-    pickle: &[u8],
-    key: Option<&str>,
-) -> std::result::Result<Vec<(String, Info)>, CheckpointError> {
+fn infos(path: &Path, pickle: &[u8], key: Option<&str>) -> std::result::Result<Vec<(String, Info)>, CheckpointError> {
     let pickle = Pickle::parse(pickle).map_err(|fault| fault.of(path))?;
     let entries = entries(&pickle, key).map_err(|reason| CheckpointError::unsupported(path, reason))?;
     let infos = entries.into_iter().map(|(name, rebuilt)| {
@@ -151,11 +147,7 @@ impl Archive {
 
     /// A file from before PyTorch 1.6: a number to know it by, a version, facts of the machine, the values, the storages'
     /// names, each pickled; then of each storage how many elements it has, and these.
-    fn read_old(
-        mut file: File,
-        file_size: u64,
-        wanted: Option<&BTreeSet<String>>,
-    ) -> std::result::Result<Self, Fault> {
+    fn read_old(mut file: File, file_size: u64, wanted: Option<&BTreeSet<String>>) -> std::result::Result<Self, Fault> {
         const SHORT: Fault = Fault::Damaged("its storages are cut short");
         /// More than the names, shapes and places of any net take.
         const LARGEST_START: u64 = 64 << 20;
@@ -193,7 +185,8 @@ impl Archive {
             let size = sizes.get(&name).ok_or(Fault::Damaged("a storage of it is no tensor's"))?;
             let mut count = [0; 8];
             file.seek(SeekFrom::Start(place)).and_then(|_| file.read_exact(&mut count)).map_err(|_| SHORT)?;
-            let length = u64::try_from(i64::from_le_bytes(count)).ok().and_then(|count| count.checked_mul(*size as u64));
+            let length =
+                u64::try_from(i64::from_le_bytes(count)).ok().and_then(|count| count.checked_mul(*size as u64));
             let end = length.and_then(|length| length.checked_add(place + 8)).filter(|&end| end <= file_size);
             let (Some(length), Some(end)) = (length, end) else { return Err(SHORT) };
             if wanted.is_none_or(|wanted| wanted.contains(&name)) {

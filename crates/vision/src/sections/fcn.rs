@@ -3,13 +3,14 @@
 //! A net that others trained to name pictures learns to name every pixel: its features are scored cell by cell, and the scores
 //! brought back to the picture's size by a transposed convolution.
 //!
-//! `cargo run --release -p vision -- fcn` trains some minutes; where four in ten pixels belong to a thing, eight in ten and more
-//! are named rightly.
+//! `cargo run --release -p vision -- fcn` trains some minutes, to an accuracy that is 0.15 and more above that of calling
+//! everything background.
 
 use d2l::nn::{Conv2d, ConvTranspose2d, init};
 use d2l::notebook::within;
-use d2l::ops::{Conv2dConfig, ConvTranspose2dConfig, conv_transpose2d, mean, upsample_bilinear2d};
-use d2l::plot::ImageGrid;
+use d2l::ops::{Conv2dConfig, ConvTranspose2dConfig, conv_transpose2d, mean, upsample_bilinear2d, upsample_nearest2d};
+use d2l::optim::ParameterGroup;
+use d2l::plot::{Image, ImageGrid};
 use d2l::prelude::*;
 use d2l::train::StepResult;
 
@@ -35,6 +36,9 @@ pub struct Config {
     /// Learning rate, for the sum of the pictures' losses
     #[arg(long, default_value_t = 0.001, value_parser = positive)]
     pub lr: f64,
+    /// The new layers learn so many times faster than those below
+    #[arg(long, default_value_t = 1.0, value_parser = positive)]
+    pub output_factor: f64,
     /// Weight decay
     #[arg(long, default_value_t = 0.001, value_parser = non_negative)]
     pub weight_decay: f64,
@@ -47,7 +51,7 @@ pub struct Config {
 }
 
 defaults! { Config, on a CPU Laptop:
-    Laptop { batch_size: 8, crop_height: 224, crop_width: 320, lr: 0.003, keep_statistics: true }
+    Laptop { batch_size: 8, crop_height: 160, crop_width: 256, lr: 0.0003, output_factor: 10.0, keep_statistics: true, num_epochs: 6 }
     Smoke { batch_size: 4, crop_height: 64, crop_width: 96, num_epochs: 2 }
 }
 
@@ -150,13 +154,14 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let double = ConvTranspose2dConfig { padding: (1, 1), stride: (2, 2), ..ConvTranspose2dConfig::default() };
     let y = conv_transpose2d(&x, &bilinear_kernel(3, 4)?.to_device(nb.device())?, None, &double)?;
     nb.say(format!("{:?} to {:?}", x.dims(), y.dims()))?;
-    let (enlarged, eye) = (y.squeeze(0)?.i((.., 400..520, 420..600))?, photograph.cropped(210, 200, 90, 60));
-    let blocks = eye.tensor(nb.device())?;
-    let blocks = d2l::ops::upsample_nearest2d(&blocks.unsqueeze(0)?, (120, 180))?.squeeze(0)?;
-    let images = [&blocks, &enlarged].map(|image| d2l::plot::Image::from_tensor(&image.to_device(&Device::Cpu)?));
-    let [blocks, enlarged] = images;
-    let grid = ImageGrid::new(2, [blocks?, enlarged?]).titles(["pixels twice as large", "bilinear"]).scale(2);
-    nb.figure("enlarged", "A part of a photograph, its pixels doubled on the left and mixed on the right", grid)?;
+    // The dog's left eye, of 60 x 40 pixels.
+    let enlarged = y.squeeze(0)?.i((.., 208..288, 352..472))?.to_device(&Device::Cpu)?;
+    let doubled =
+        upsample_nearest2d(&photograph.cropped(176, 104, 60, 40).tensor(&Device::Cpu)?.unsqueeze(0)?, (80, 120))?;
+    let images = [doubled.squeeze(0)?, enlarged].map(|image| Image::from_tensor(&image));
+    let images = images.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let grid = ImageGrid::new(2, images).titles(["pixels twice as large", "bilinear"]).scale(3);
+    nb.figure("enlarged", "An eye of the dog, its pixels doubled on the left and mixed on the right", grid)?;
 
     nb.cell("The last layers")?;
     let stride = architecture.stride();
@@ -177,7 +182,10 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let (mut train, mut validation) = (train.prefetched(), validation.prefetched());
 
     nb.cell("Training")?;
-    let mut optimizer = Sgd::new(&parameters, config.lr).weight_decay(config.weight_decay);
+    let is_new = |name: &str| name.starts_with("final_conv") || name.starts_with("transpose_conv");
+    let (output, body) = parameters.trained().into_iter().partition(|(name, _): &(String, Var)| is_new(name));
+    let output = ParameterGroup::new(output).learning_rate_factor(config.output_factor);
+    let mut optimizer = Sgd::new(vec![ParameterGroup::new(body), output], config.lr).weight_decay(config.weight_decay);
     let trainer = nb.trainer(config.num_epochs).with(&parameters).each_epoch(|epoch| {
         let confusion = evaluate(&net, &mut validation)?;
         epoch.metric("test_acc", confusion.accuracy())?;
@@ -187,14 +195,13 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
         let scores = net.forward_t(&x, true)?; // (batch, classes, height, width)
         let losses = loss(&scores, &y)?; // (batch)
         optimizer.minimize(&losses.sum_all()?)?;
-        step.accuracy(&scores, &y)?;
+        let right = scores.detach().argmax(1)?.eq(&y)?.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()?;
+        step.metric("train_acc", f64::from(right), y.elem_count() as f64)?;
         step.losses(&losses)
     })?;
     nb.training(&history)?;
 
     nb.cell("How good it is")?;
-    let (_, mut validation) =
-        nb.load::<SegmentationSet>()?.loaders(config.batch_size, crop, architecture.normalization(), nb)?;
     let confusion = evaluate(&net, &mut validation)?;
     let background = confusion.share_of(0);
     nb.show("pixels named rightly", format!("{:.3}", confusion.accuracy()))?;
@@ -203,20 +210,25 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let mut table = Table::new(["class", "pixels", "IoU"]);
     for (class, name) in CLASSES.iter().enumerate() {
         if let Some(iou) = confusion.iou(class) {
-            table.row([(*name).to_string(), format!("{:.2} %", 100.0 * confusion.share_of(class)), format!("{iou:.3}")]);
+            table.row([
+                (*name).to_string(),
+                format!("{:.2} %", 100.0 * confusion.share_of(class)),
+                format!("{iou:.3}"),
+            ]);
         }
     }
     nb.say(table)?;
 
     nb.cell("Prediction")?;
-    let shown = shown.that_fit(crop);
     let mut images = [const { Vec::new() }; 3];
-    for index in 0..shown.len().min(4) {
-        let (picture, mask) = shown.pair(index * (shown.len() / 4).max(1))?;
-        let (picture, mask) = (picture.cropped(0, 0, crop.1, crop.0), mask.cropped(0, 0, crop.1, crop.0));
+    for place in 0..4 {
+        let (picture, mask) = shown.pair(place * (shown.len() / 4))?;
+        // The book's part of a picture; the net takes any size, also one that it was not trained on.
+        let (width, height) = (picture.width().min(480), picture.height().min(320));
+        let (picture, mask) = (picture.cropped(0, 0, width, height), mask.cropped(0, 0, width, height));
         let predicted = predict(&net, &picture, architecture.normalization(), nb.device())?;
         for (row, image) in images.iter_mut().zip([picture, predicted.colored()?, mask.colored()?]) {
-            row.push(image.resized(160 * crop.1 / crop.0, 160)?.image()?);
+            row.push(image.resized(160 * width / height, 160)?.image()?);
         }
     }
     let grid = ImageGrid::new(images[0].len(), images.concat()).scale(1);
@@ -235,7 +247,8 @@ mod tests {
             let net = Fcn::new(architecture, false, 5, &parameters.builder())?;
             let mut stream = random.stream(Purpose::Sampling, "pictures");
             let x = d2l::random::normal(&mut stream, 0.0, 1.0, (2, 3, 64, 96), &Device::Cpu)?;
-            let y = Tensor::from_iter((0..2 * 64 * 96).map(|place: u32| place % 5), &Device::Cpu)?.reshape((2, 64, 96))?;
+            let y =
+                Tensor::from_iter((0..2 * 64 * 96).map(|place: u32| place % 5), &Device::Cpu)?.reshape((2, 64, 96))?;
             let scores = net.forward_t(&x, true)?;
             assert_eq!(scores.dims(), [2, 5, 64, 96]);
             let losses = loss(&scores, &y)?;

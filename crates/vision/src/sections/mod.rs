@@ -14,6 +14,9 @@ pub mod rcnn;
 pub mod semantic_segmentation_and_dataset;
 pub mod transposed_conv;
 pub mod fcn;
+pub mod neural_style;
+pub mod kaggle_cifar10;
+pub mod kaggle_dog;
 
 /// What the chapter's program offers.
 pub const SECTIONS: &[Section] = &[
@@ -28,4 +31,7 @@ pub const SECTIONS: &[Section] = &[
     section!(semantic_segmentation_and_dataset),
     section!(transposed_conv),
     section!(fcn),
+    section!(neural_style),
+    section!(kaggle_cifar10),
+    section!(kaggle_dog),
 ];

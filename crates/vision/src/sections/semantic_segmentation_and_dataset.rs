@@ -67,7 +67,7 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     let (top, left) = (thing / mask.width(), thing % mask.width());
     let (top, left) = (top.saturating_sub(3).min(mask.height() - 8), left.saturating_sub(5).min(mask.width() - 10));
     for row in mask.cropped(left, top, 10, 8).classes().chunks(10) {
-        nb.say(row.iter().map(|class| format!("{class:>3}")).collect::<String>())?;
+        nb.say(row.iter().map(|class| format!("{class:>2}")).collect::<Vec<_>>().join(" "))?;
     }
 
     nb.cell("Data preprocessing")?;

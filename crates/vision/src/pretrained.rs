@@ -1,9 +1,5 @@
 //! Nets that others have trained on ImageNet, each with the names of torchvision's parameters (sections 13.2, 13.11 and 13.14).
 
-pub mod efficientnet;
-pub mod resnet;
-pub mod squeezenet;
-
 use std::io::Read as _;
 use std::path::Path;
 
@@ -14,10 +10,10 @@ use d2l::nn::{Conv2d, Flatten, GlobalAvgPool2d, Linear};
 use d2l::ops::{Conv2dConfig, relu};
 use d2l::prelude::*;
 
+use crate::efficientnet::efficientnet_body;
 use crate::labeled_pictures::Normalization;
-use crate::pretrained::efficientnet::efficientnet_body;
-use crate::pretrained::resnet::resnet_body;
-use crate::pretrained::squeezenet::squeezenet_body;
+use crate::resnet::resnet_body;
+use crate::squeezenet::squeezenet_body;
 
 /// Which net's weights there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,9 +156,8 @@ pub struct Pretrained {
 impl Pretrained {
     /// Of the nets from `first` on, the first whose weights can be had.
     fn fetch_from(first: Architecture, hub: &Hub) -> Result<Self, DataError> {
-        let read = |name: &str| {
-            hub.fetch(name).map(|path| read_pytorch(path, None, &Device::Cpu).map_err(DataError::other))
-        };
+        let read =
+            |name: &str| hub.fetch(name).map(|path| read_pytorch(path, None, &Device::Cpu).map_err(DataError::other));
         let nets = [
             (Architecture::ResNet34, "resnet34"),
             (Architecture::ResNet18, "resnet18"),
