@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::bench;
 use crate::book::{imports, unmapped_names};
@@ -14,7 +14,7 @@ use crate::links::{broken_links, mentions};
 use crate::nets;
 use crate::parity;
 use crate::readme;
-use crate::record::{Options, run_seeds};
+use crate::record::{Options, run_all_seeds};
 use crate::report::{Problem, say};
 use crate::run::{Data, Runner, medians, read_run};
 use crate::targets::{self, Row, table};
@@ -142,7 +142,7 @@ pub fn run_targets(
     chapters: &[Chapter],
     options: &Options,
     allow_sample: bool,
-    runner: &mut impl Runner,
+    runner: &mut (impl Runner + Sync),
 ) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for chapter in chapters {
@@ -153,11 +153,12 @@ pub fn run_targets(
         runner.prepare(&chapter.name)?;
         let path = workspace.targets_path(&chapter.name);
         let shown = workspace.relative(&path);
-        for section in chapter.sections.iter().filter(|section| all_targets.contains_key(&section.name)) {
+        let sections = chapter.sections.iter().filter(|section| all_targets.contains_key(&section.name));
+        let sections: Vec<&Section> = sections.collect();
+        let all_runs = run_all_seeds(&sections, options, runner)?;
+        for (section, runs) in sections.into_iter().zip(all_runs) {
             let name = &section.name;
-            let out = tempfile::tempdir().context("cannot make a temporary folder")?;
-            let runs = run_seeds(section, options, runner, out.path())?;
-            if runs.iter().any(|(_, run)| run.data == Data::Sample) {
+            if runs.iter().any(|run| run.data == Data::Sample) {
                 say(format!("{} {name}: skipped, it has only a sample of its data\n", chapter.name))?;
                 if !allow_sample {
                     let message = format!(
@@ -168,7 +169,7 @@ pub fn run_targets(
                 }
                 continue;
             }
-            let medians = medians(runs.iter().map(|(_, run)| &run.metrics))?;
+            let medians = medians(runs.iter().map(|run| &run.metrics))?;
             let rows = targets::hold(name, &all_targets[name], &medians)?;
             say(format!("{} {name}, {} seeds\n{}", chapter.name, runs.len(), table(&rows)))?;
             problems.extend(missed(shown, name, "the", &rows));

@@ -155,7 +155,9 @@ enum Command {
         action: DataAction,
     },
     /// Check pages, sources, recorded results against their targets, and links.
-    #[command(after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --run linear-nets")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --run linear-nets\n  cargo xtask check --run attention --jobs 2"
+    )]
     Check {
         /// Only this chapter, as its crate is named.
         chapter: Option<String>,
@@ -165,6 +167,9 @@ enum Command {
         /// Let a section pass that has only a sample of its data, and so cannot be held against its targets.
         #[arg(long, requires = "run")]
         allow_sample: bool,
+        /// Runs that go on side by side, on one thread each.
+        #[arg(long, requires = "run", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        jobs: u16,
     },
 }
 
@@ -272,11 +277,11 @@ fn start(arguments: Arguments) -> Result<bool> {
             DataAction::Verify { names } => data::start(&workspace, "verify", &names),
             DataAction::Clean { names, all: _ } => data::clean(&data::cache(&workspace), &names).map(|()| true),
         },
-        Command::Check { chapter, run, allow_sample } => {
+        Command::Check { chapter, run, allow_sample, jobs } => {
             let chosen = workspace.select(chapter.as_deref())?;
             let mut problems = check::check(&workspace, &workspace.chapters()?, &chosen)?;
             if run {
-                let options = Options { seeds: 3, jobs: 1, flags: Vec::new() };
+                let options = Options { seeds: 3, jobs: usize::from(jobs), flags: Vec::new() };
                 let runner = &mut ReleaseBinary::new(&workspace);
                 problems.extend(check::run_targets(&workspace, &chosen, &options, allow_sample, runner)?);
             }

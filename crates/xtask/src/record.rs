@@ -45,25 +45,30 @@ pub fn record(
             chapter.iter().map(|section| Recording::begin(workspace, section)).collect::<Result<Vec<_>>>()?;
         let runs: Vec<(&Recording, u64)> =
             recordings.iter().flat_map(|recording| options.all_seeds().map(move |seed| (recording, seed))).collect();
-        let (runner, next) = (&*runner, AtomicUsize::new(0));
-        // The longest a job waits is for the last run, so the runs are handed out one by one.
-        let job = || {
-            while let Some((recording, seed)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(error) = recording.run(workspace, *seed, options, runner) {
-                    next.store(runs.len(), Ordering::Relaxed);
-                    return Err(error);
-                }
-            }
-            Ok(())
-        };
-        let jobs = options.jobs.min(runs.len()).max(1);
-        thread::scope(|scope| {
-            let jobs: Vec<_> = (0..jobs).map(|_| scope.spawn(job)).collect();
-            let outcomes = jobs.into_iter().map(|job| job.join().unwrap_or_else(|_| Err(anyhow!("a job panicked"))));
-            outcomes.collect::<Result<()>>()
-        })?;
+        let runner = &*runner;
+        side_by_side(options.jobs, &runs, |(recording, seed)| recording.run(workspace, *seed, options, runner))?;
     }
     Ok(())
+}
+
+/// Does the work for each item, so many at a time, until all are done or one fails.
+fn side_by_side<T: Sync>(jobs: usize, items: &[T], work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    // The longest a job waits is for the last item, so the items are handed out one by one.
+    let job = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = work(item) {
+                next.store(items.len(), Ordering::Relaxed);
+                return Err(error);
+            }
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let jobs: Vec<_> = (0..jobs.min(items.len()).max(1)).map(|_| scope.spawn(job)).collect();
+        let outcomes = jobs.into_iter().map(|job| job.join().unwrap_or_else(|_| Err(anyhow!("a job panicked"))));
+        outcomes.collect()
+    })
 }
 
 /// A section whose runs go on, side by side or one after the other.
@@ -139,23 +144,24 @@ fn run_seed(
     Ok((dir, run))
 }
 
-/// Runs a section for the default seed and, if it has metrics, those after it. Each run is checked before the next.
-pub fn run_seeds(
-    section: &Section,
-    options: &Options,
-    runner: &impl Runner,
-    out: &Path,
-) -> Result<Vec<(PathBuf, Run)>> {
-    let mut runs = Vec::new();
-    for seed in options.all_seeds() {
-        let (dir, run) = run_seed(section, seed, options, runner, out)?;
-        let done = run.metrics.is_empty();
-        runs.push((dir, run));
-        if done {
-            break;
-        }
+/// Runs sections that have metrics for all seeds, as many runs side by side as the options say; gives the runs of each.
+pub fn run_all_seeds(sections: &[&Section], options: &Options, runner: &(impl Runner + Sync)) -> Result<Vec<Vec<Run>>> {
+    let out = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let asked = sections.iter().enumerate();
+    let asked: Vec<(usize, u64)> =
+        asked.flat_map(|(place, _)| options.all_seeds().map(move |seed| (place, seed))).collect();
+    let runs = Mutex::new(BTreeMap::new());
+    side_by_side(options.jobs, &asked, |&(place, seed)| {
+        let out = out.path().join(&sections[place].name);
+        let (_, run) = run_seed(sections[place], seed, options, runner, &out)?;
+        runs.lock().unwrap_or_else(PoisonError::into_inner).insert((place, seed), run);
+        Ok(())
+    })?;
+    let mut of_sections: Vec<Vec<Run>> = sections.iter().map(|_| Vec::new()).collect();
+    for ((place, _), run) in runs.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        of_sections[place].push(run);
     }
-    Ok(runs)
+    Ok(of_sections)
 }
 
 /// Puts a new record in the place of the old one, which stays whole until the new one is.
