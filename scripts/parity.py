@@ -39,6 +39,7 @@ DATA = Path(os.environ.get("D2L_DATA_DIR", ROOT / "data"))
 sys.path.insert(0, str(ROOT / "scripts" / "bench"))
 
 import segmentation  # noqa: E402
+import style_transfer  # noqa: E402
 import vision_nets  # noqa: E402
 
 
@@ -99,6 +100,12 @@ def fcn(record, device):
     return segmentation.trainings(record, located(pictures), located(weights), device)
 
 
+def neural_style(record, device):
+    weights = "vgg19/vgg19_conv1_1-conv5_1_u8.safetensors.gz"
+    files = [located(f"images/{name}.jpg") for name in ("rainier", "autumn-oak")] + [located(weights)]
+    return style_transfer.trainings(record, *files, device)
+
+
 # The section that trains on color pictures by Adam, in one of its trainings on mirror images too.
 AUGMENTED = "vision/image-augmentation"
 
@@ -123,6 +130,7 @@ NETS = {
     ),
     "optimization/lr-scheduler": (lambda c: vision_nets.lenet(nn.ReLU, nn.MaxPool2d), lambda layer: None, SCHEDULES),
     "vision/fcn": fcn,
+    "vision/neural-style": neural_style,
 }
 
 

@@ -21,6 +21,7 @@ from sequence_nets import (
     masked_cross_entropy,
 )
 from segmentation import fcn_resnet18, picture_losses
+from style_transfer import CONTENT_LAYERS, STYLE_LAYERS, extract, gram, losses
 from vision_nets import (
     alexnet,
     densenet,
@@ -229,41 +230,20 @@ def enlargement():
     return net, step
 
 
-def gram(features):
-    """How much each two channels agree: (channels, channels)."""
-    channels = features.shape[1]
-    rows = features.reshape(channels, -1)
-    return rows @ rows.T / rows.numel()
-
-
 def style_transfer():
     """The pixels of a picture, whose content is one picture's and whose style another's, by Adam."""
-    style_places, content_places = (0, 5, 10, 19, 28), (25,)
-    layers = vgg19_features(29, kept=style_places + content_places).requires_grad_(False)
-
-    def features(x):
-        found = {}
-        for place, layer in enumerate(layers):
-            x = layer(x)
-            found[place] = x
-        return [found[place] for place in content_places], [found[place] for place in style_places]
-
+    layers = vgg19_features(29, kept=STYLE_LAYERS + CONTENT_LAYERS).requires_grad_(False)
     content, style = torch.randn(1, 3, 300, 450), torch.randn(1, 3, 300, 450)
     with torch.no_grad():
-        contents, _ = features(content)
-        grams = [gram(y) for y in features(style)[1]]
+        contents, _ = extract(layers, content)
+        grams = [gram(y) for y in extract(layers, style)[1]]
     net = nn.ParameterList([content.clone()])
     (picture,) = net
     optimizer = torch.optim.Adam(net.parameters(), lr=0.3)
 
     def step():
         optimizer.zero_grad()
-        contents_now, styles_now = features(picture)
-        content_loss = sum((now - y).square().mean() for now, y in zip(contents_now, contents))
-        style_loss = sum((gram(now) - y).square().mean() for now, y in zip(styles_now, grams))
-        down, across = picture[:, :, 1:] - picture[:, :, :-1], picture[..., 1:] - picture[..., :-1]
-        roughness = 0.5 * (down.abs().mean() + across.abs().mean())
-        value = content_loss + 1e3 * style_loss + 10 * roughness
+        value = sum(losses(picture, extract(layers, picture), contents, grams, (1, 1e3, 10)))
         value.backward()
         optimizer.step()
         return value

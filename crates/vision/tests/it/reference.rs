@@ -12,6 +12,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use vision::anchors::{GroundTruth, Targets, multibox_target};
 use vision::augmentation::{CenterCrop, ColorJitter, Compose, ResizeShorter, Transform};
+use vision::book_pictures::Rainier;
 use vision::detection::{multibox_detection, nms};
 use vision::hotdog::HotDogs;
 use vision::labeled_pictures::TransformedPictures;
@@ -19,8 +20,11 @@ use vision::picture::Picture;
 use vision::pretrained::{Architecture, Pretrained};
 use vision::region_pooling::{Region, roi_align, roi_pool};
 use vision::sections::bounding_box::Corners;
+use vision::sections::fcn::{self, Fcn};
 use vision::sections::image_augmentation::small_resnet18;
+use vision::sections::neural_style::preprocess;
 use vision::sections::ssd::{TinySsd, ssd_loss};
+use vision::vgg::Vgg19;
 
 const CPU: Device = Device::Cpu;
 
@@ -385,6 +389,24 @@ fn the_detector_is_pytorchs() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_segmenter_is_pytorchs_on_torchvisions_net() -> anyhow::Result<()> {
+    let (checked, net) = Checked::new("fcn", |vb| Fcn::new(Architecture::ResNet18, false, 5, vb))?;
+    let x = pictures((2, 3, 64, 96))?;
+    let classes: Vec<u32> = (0..2 * 64 * 96).map(|place| place / 7 % 5).collect();
+    let classes = Tensor::from_vec(classes, (2, 64, 96), &CPU)?;
+    // Of the scores every 61st is known.
+    let some = |scores: &Tensor| {
+        let places: Vec<u32> = (0..scores.elem_count() as u32).step_by(61).collect();
+        scores.flatten_all()?.index_select(&Tensor::new(places, &CPU)?, 0)
+    };
+    let scores = net.forward_t(&x, true)?;
+    checked.assert_near("y_differentiated.0", &some(&scores)?)?;
+    checked.check_gradients(&fcn::loss(&scores, &classes)?.sum_all()?)?;
+    checked.assert_near("y.0", &some(&net.forward_t(&x, false)?)?)?;
+    Ok(())
+}
+
 // ---- real weights and photographs ----
 
 /// ImageNet's class of hot dogs.
@@ -438,4 +460,26 @@ fn squeezenets_weights_know_hot_dogs() -> anyhow::Result<()> {
 fn efficientnets_weights_know_hot_dogs() -> anyhow::Result<()> {
     // PyTorch: 44 and 2.
     check_predictions("efficientnet-lite0", 160, 40, 5)
+}
+
+/// The authors' weights give these means on the book's landscape, a half of a hundredth apart in eight bits; a wrong order of
+/// channels or a wrong scale moves them by far more.
+#[test]
+fn vgg19s_weights_know_their_means() -> anyhow::Result<()> {
+    let cache = tempfile::tempdir()?;
+    let mut hub = Hub::from_env()?;
+    hub.mirrors.push(Mirror::Folder(hub.cache.clone()));
+    (hub.cache, hub.offline) = (cache.path().to_path_buf(), true);
+    hub.datasets.retain(|set| ["vgg19-oxford", "rainier"].contains(&set.name));
+    let (Ok(net), Ok(Rainier(picture))) = (Vgg19::fetch(&hub), Rainier::fetch(&hub)) else {
+        println!("not held: the weights of VGG-19 or the photograph cannot be had");
+        return Ok(());
+    };
+    let image = preprocess(&picture, (160, 240), &CPU)?;
+    for (layer, features) in [0, 5, 10, 19, 25, 28].into_iter().zip(net.features(&image, &[0, 5, 10, 19, 25, 28])?) {
+        // What is known are the means after the ReLU, by which the features have been divided.
+        let mean = features.relu()?.mean_all()?.to_scalar::<f32>()?;
+        assert!((mean - 1.0).abs() < 0.05, "layer {layer}: {mean}");
+    }
+    Ok(())
 }
