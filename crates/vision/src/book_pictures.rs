@@ -22,8 +22,7 @@ macro_rules! photograph {
                 Ok(Self(Picture::open(&hub.fetch($file)?)?))
             }
 
-            /// A drawing by `scripts/make_vision_samples.py`, of the same size; for section 13.12 a quarter as
-            /// wide and as high.
+            /// A drawing by `scripts/make_vision_samples.py`, of the same size.
             fn sample() -> Result<Self, DataError> {
                 Ok(Self(Picture::open(&hub::sample(concat!("images/", $file, ".jpg"))?)?))
             }
@@ -42,14 +41,6 @@ photograph! {
 photograph! {
     /// Bananas, 256 x 256 pixels (section 13.7).
     Bananas, "banana"
-}
-photograph! {
-    /// A landscape with Mount Rainier, 2048 x 1365 pixels (section 13.12).
-    Rainier, "rainier"
-}
-photograph! {
-    /// A painting of an oak in autumn, 1717 x 1200 pixels (section 13.12).
-    AutumnOak, "autumn-oak"
 }
 
 #[cfg(test)]

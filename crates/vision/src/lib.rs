@@ -30,6 +30,7 @@ pub mod resnet;
 pub mod sections;
 pub mod segmentation_set;
 pub mod squeezenet;
+pub mod style_pictures;
 pub mod two_stages;
 pub mod vgg;
 

@@ -13,9 +13,9 @@ use d2l::optim::{Adam, schedule};
 use d2l::plot::ImageGrid;
 use d2l::prelude::*;
 
-use crate::book_pictures::{AutumnOak, Rainier};
 use crate::labeled_pictures::Normalization;
 use crate::picture::Picture;
+use crate::style_pictures::StylePictures;
 use crate::vgg::Vgg19;
 
 /// Settings; the defaults are the book's.
@@ -226,7 +226,7 @@ pub fn train(
 
 pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Reading the content and style images")?;
-    let (Rainier(content_picture), AutumnOak(style_picture)) = (nb.load()?, nb.load()?);
+    let StylePictures { content: content_picture, style: style_picture } = nb.load()?;
     for (name, alt, picture) in [
         ("content", "A landscape: the content", &content_picture),
         ("style", "An oak in autumn: the style", &style_picture),

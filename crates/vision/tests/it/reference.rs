@@ -12,7 +12,6 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use vision::anchors::{GroundTruth, Targets, multibox_target};
 use vision::augmentation::{CenterCrop, ColorJitter, Compose, ResizeShorter, Transform};
-use vision::book_pictures::Rainier;
 use vision::detection::{multibox_detection, nms};
 use vision::hotdog::HotDogs;
 use vision::labeled_pictures::TransformedPictures;
@@ -24,6 +23,7 @@ use vision::sections::fcn::{self, Fcn};
 use vision::sections::image_augmentation::small_resnet18;
 use vision::sections::neural_style::preprocess;
 use vision::sections::ssd::{TinySsd, ssd_loss};
+use vision::style_pictures::StylePictures;
 use vision::vgg::Vgg19;
 
 const CPU: Device = Device::Cpu;
@@ -462,16 +462,16 @@ fn efficientnets_weights_know_hot_dogs() -> anyhow::Result<()> {
     check_predictions("efficientnet-lite0", 160, 40, 5)
 }
 
-/// The authors' weights give these means on the book's landscape, a half of a hundredth apart in eight bits; a wrong order of
-/// channels or a wrong scale moves them by far more.
+/// The authors' weights give these means on the book's landscape; a wrong order of channels or a wrong scale moves them
+/// by far more than the twentieth that is left to decoding and resizing.
 #[test]
 fn vgg19s_weights_know_their_means() -> anyhow::Result<()> {
     let cache = tempfile::tempdir()?;
     let mut hub = Hub::from_env()?;
     hub.mirrors.push(Mirror::Folder(hub.cache.clone()));
     (hub.cache, hub.offline) = (cache.path().to_path_buf(), true);
-    hub.datasets.retain(|set| ["vgg19-oxford", "rainier"].contains(&set.name));
-    let (Ok(net), Ok(Rainier(picture))) = (Vgg19::fetch(&hub), Rainier::fetch(&hub)) else {
+    hub.datasets.retain(|set| ["vgg19-oxford", "rainier", "autumn-oak"].contains(&set.name));
+    let (Ok(net), Ok(StylePictures { content: picture, .. })) = (Vgg19::fetch(&hub), StylePictures::fetch(&hub)) else {
         println!("not held: the weights of VGG-19 or the photograph cannot be had");
         return Ok(());
     };
