@@ -4,5 +4,6 @@
 
 pub mod determinism;
 pub mod flags;
+pub mod gradients;
 pub mod resuming;
 pub mod smoke;

@@ -34,8 +34,8 @@ pub fn read_pytorch(
     tensors_of(path, tensors, &archive.storages, device)
 }
 
-/// [`read_pytorch`] for those tensors whose names `is_wanted` accepts. Of the others nothing is read, so a part of a large
-/// file takes no more memory than that part.
+/// [`read_pytorch`] for those tensors whose names `is_wanted` accepts. The numbers of the others are not kept: a part of a
+/// large file takes the memory of that part, and of a file from before PyTorch 1.6 for a moment 64 MiB at most besides.
 ///
 /// # Errors
 /// As [`read_pytorch`].
