@@ -1,12 +1,13 @@
-"""Trains the book's image classifiers and the net of section 13.11 in PyTorch, for the page parity.md.
+"""Trains the book's image classifiers and the nets of sections 13.11, 13.12, 14.4 and 14.10 in PyTorch, for the page
+parity.md.
 
     python3 scripts/parity.py                        every section below, seeds 1 to 3
     python3 scripts/parity.py cnn/resnet --seeds 5 --device cuda --jobs 5
     python3 scripts/parity.py --threads 2 --list
 
-Reads the settings of the recorded runs from `notebooks-md/<section>/run.json`, the images from the folder that the
-sections fetch them to (for 13.11 also from a folder that D2L_MIRROR names), and adds what the runs reached to
-`notebooks-md/parity/pytorch.json`; `cargo xtask weave` puts it on the page.
+Reads the settings of the recorded runs from `notebooks-md/<section>/run.json`, the data from the folder that the
+sections fetch them to (for all but the classifiers also from a folder that D2L_MIRROR names), and adds what the runs
+reached to `notebooks-md/parity/pytorch.json`; `cargo xtask weave` puts it on the page.
 Needs PyTorch 2, NumPy and Pillow.
 """
 
@@ -38,6 +39,7 @@ RESULTS = PAGES / "parity" / "pytorch.json"
 DATA = Path(os.environ.get("D2L_DATA_DIR", ROOT / "data"))
 sys.path.insert(0, str(ROOT / "scripts" / "bench"))
 
+import nlp_pretraining  # noqa: E402
 import segmentation  # noqa: E402
 import style_transfer  # noqa: E402
 import vision_nets  # noqa: E402
@@ -106,6 +108,14 @@ def neural_style(record, device):
     return style_transfer.trainings(record, *files, device)
 
 
+def word2vec(record, device):
+    return nlp_pretraining.word2vec_trainings(record, located("ptb/ptb.zip"), device)
+
+
+def bert(record, device):
+    return nlp_pretraining.bert_trainings(record, located("wikitext-2/wiki.train.tokens.gz"), device)
+
+
 # The section that trains on color pictures by Adam, in one of its trainings on mirror images too.
 AUGMENTED = "vision/image-augmentation"
 
@@ -131,6 +141,8 @@ NETS = {
     "optimization/lr-scheduler": (lambda c: vision_nets.lenet(nn.ReLU, nn.MaxPool2d), lambda layer: None, SCHEDULES),
     "vision/fcn": fcn,
     "vision/neural-style": neural_style,
+    "nlp-pretraining/word2vec-pretraining": word2vec,
+    "nlp-pretraining/bert-pretraining": bert,
 }
 
 

@@ -130,7 +130,7 @@ class EncoderDecoder(nn.Module):
 
 
 def sequence_mask(x, valid_lens, value):
-    mask = torch.arange(x.size(1))[None, :] < valid_lens[:, None]
+    mask = torch.arange(x.size(1), device=x.device)[None, :] < valid_lens[:, None]
     x[~mask] = value
     return x
 
@@ -188,11 +188,11 @@ class AttentionDecoder(nn.Module):
 
 
 class MultiHeadAttention(nn.Module):
-    def __init__(self, hidden, heads, dropout):
+    def __init__(self, hidden, heads, dropout, bias=False):
         super().__init__()
         self.heads = heads
         self.dropout = nn.Dropout(dropout)
-        self.w_q, self.w_k, self.w_v, self.w_o = (nn.Linear(hidden, hidden, bias=False) for _ in range(4))
+        self.w_q, self.w_k, self.w_v, self.w_o = (nn.Linear(hidden, hidden, bias=bias) for _ in range(4))
 
     def split(self, x):
         x = x.reshape(x.shape[0], x.shape[1], self.heads, -1).permute(0, 2, 1, 3)
@@ -241,9 +241,9 @@ class AddNorm(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    def __init__(self, hidden, inner, heads, dropout):
+    def __init__(self, hidden, inner, heads, dropout, bias=False):
         super().__init__()
-        self.attention = MultiHeadAttention(hidden, heads, dropout)
+        self.attention = MultiHeadAttention(hidden, heads, dropout, bias)
         self.norm1 = AddNorm(hidden, dropout)
         self.feed_forward = FeedForward(hidden, inner)
         self.norm2 = AddNorm(hidden, dropout)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from detection import TinySsd, multibox_target, ssd_loss, tiny_ssd_anchors
+from nlp_pretraining import Bert, SkipGram, bert_losses, skip_gram_losses
 from sequence_nets import (
     AttentionDecoder,
     EncoderDecoder,
@@ -37,6 +38,7 @@ from vision_nets import (
 )
 
 VOCABULARY, SOURCE, TARGET = 28, 184, 201
+TREEBANK, WIKITEXT = 6719, 20256
 
 
 def classifier(net, batch, side, learning_rate):
@@ -268,6 +270,62 @@ def frozen_head():
     return net, step
 
 
+def skip_gram():
+    """Centers, each with ten contexts and fifty noise words, by Adam."""
+    net = SkipGram(TREEBANK, 100)
+    centers, words = torch.randint(TREEBANK, (512,)), torch.randint(TREEBANK, (512, 60))
+    labels, mask = (torch.arange(60) < 10).float().repeat(512, 1), torch.ones(512, 60)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+
+    def step():
+        optimizer.zero_grad()
+        value = skip_gram_losses(net(centers, words), labels, mask).mean()
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
+def bert():
+    """Hidden words and next sentences of pairs of different lengths, by Adam."""
+    batch, steps, predictions = 64, 64, 10
+    net = Bert(WIKITEXT, 128, 256, 2, 2, 0.2)
+    net.train()
+    lens = torch.randint(steps // 2, steps + 1, (batch,))
+    tokens = torch.randint(WIKITEXT, (batch, steps))
+    segments = (torch.arange(steps) >= steps // 4).long().repeat(batch, 1)
+    positions = torch.randint(1, steps // 2, (batch, predictions))
+    weights, labels = torch.ones(batch, predictions), torch.randint(WIKITEXT, (batch, predictions))
+    are_next = torch.randint(2, (batch,))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
+
+    def step():
+        optimizer.zero_grad()
+        value = sum(bert_losses(net, tokens, segments, lens, positions, weights, labels, are_next))
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
+def embedding_adam():
+    """A few vectors of a large table, by Adam: the gradient has all of the table's rows, nearly all of them zeros."""
+    net = nn.Embedding(400_000, 50)
+    ids = torch.randint(400_000, (4096,))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
+
+    def step():
+        optimizer.zero_grad()
+        value = net(ids).square().mean()
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
 WORKLOADS = {
     "softmax": lambda: classifier(softmax_regression(), 256, 28, 0.1),
     "mlp": lambda: classifier(mlp(), 256, 28, 0.1),
@@ -299,4 +357,7 @@ WORKLOADS = {
     "style-transfer": lambda: style_transfer(),
     "conv-transpose": lambda: enlargement(),
     "frozen-head": lambda: frozen_head(),
+    "skip-gram": lambda: skip_gram(),
+    "bert": lambda: bert(),
+    "embedding-adam": lambda: embedding_adam(),
 }

@@ -80,9 +80,19 @@ pub struct EncoderBlock {
 impl EncoderBlock {
     /// A block of these sizes.
     pub fn new(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
-        let &TransformerSizes { hidden, feed_forward, heads, dropout, .. } = sizes;
+        Self::around(MultiHeadAttention::new(sizes.hidden, sizes.heads, sizes.dropout, &vb.pp("attention"))?, sizes, vb)
+    }
+
+    /// The same with biases in its attention, as BERT has them (section 14.8).
+    pub fn with_bias(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
+        let &TransformerSizes { hidden, heads, dropout, .. } = sizes;
+        Self::around(MultiHeadAttention::with_bias(hidden, heads, dropout, &vb.pp("attention"))?, sizes, vb)
+    }
+
+    fn around(attention: MultiHeadAttention, sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
+        let &TransformerSizes { hidden, feed_forward, .. } = sizes;
         Ok(Self {
-            attention: MultiHeadAttention::new(hidden, heads, dropout, &vb.pp("attention"))?,
+            attention,
             norm1: AddNorm::new(sizes, &vb.pp("norm1"))?,
             feed_forward: FeedForward::new(hidden, feed_forward, hidden, &vb.pp("feed_forward"))?,
             norm2: AddNorm::new(sizes, &vb.pp("norm2"))?,

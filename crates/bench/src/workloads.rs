@@ -4,11 +4,16 @@ use attention::{TransformerSizes, bahdanau, transformer};
 use candle_core::Error;
 use cnn::{VGG_11, alexnet, densenet, googlenet, lenet, narrower, nin, resnet18, vgg};
 use d2l::data::hub;
-use d2l::nn::{Gru, Lstm, RecurrentConfig, Rnn};
+use d2l::nn::{Embedding, Gru, Lstm, RecurrentConfig, Rnn, init};
 use d2l::ops::{ConvTranspose2dConfig, RnnActivation, conv_transpose2d};
 use d2l::optim::Adam;
 use d2l::prelude::*;
 use d2l::random;
+use nlp_pretraining::sections::bert::{Bert, BertSizes};
+use nlp_pretraining::sections::bert_dataset::BertBatch;
+use nlp_pretraining::sections::bert_pretraining::pretraining_losses;
+use nlp_pretraining::sections::word2vec_pretraining::{SkipGram, normalized_loss};
+use nlp_pretraining::skip_gram_examples::SkipGramBatch;
 use rnn::sections::rnn_scratch::Cell;
 use rnn::{
     Decoder, Encoder, EncoderDecoder, GruCell, LanguageModel, LstmCell, RecurrentLanguageModel, RecurrentLayer,
@@ -174,6 +179,17 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload { name: "conv-transpose", about: "21 channels, kernel 64×64, stride 32, batch 4", build: enlargement },
     Workload { name: "frozen-head", about: "two layers on 1,000 features, batch 32", build: frozen_head },
+    Workload {
+        name: "skip-gram",
+        about: "skip-gram, 6,719 words, 100 wide, 60 words for each of 512",
+        build: word_vectors,
+    },
+    Workload { name: "bert", about: "BERT, 2 × 128, both tasks, 64 × 64", build: masked_words },
+    Workload {
+        name: "embedding-adam",
+        about: "4,096 rows of 400,000 × 50, gradient and Adam",
+        build: rows_of_a_large_table,
+    },
 ];
 
 /// The characters of *The Time Machine*, and the unknown one.
@@ -487,6 +503,69 @@ fn frozen_head(random: &Random) -> Result<Training> {
     let mut optimizer = Sgd::new(&parameters, 1e-4).momentum(0.9).weight_decay(1e-4);
     Ok(Training::new(&parameters.variables(), move || {
         let loss = cross_entropy(&head.forward_t(&features, true)?, &labels, Reduction::Sum)?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// Words with ten contexts and fifty noise words each, by Adam.
+fn word_vectors(random: &Random) -> Result<Training> {
+    let (batch, words, len) = (512, 6719, 60);
+    let parameters = parameters(random);
+    let net = SkipGram::new(words, 100, &parameters.builder())?;
+    parameters.initialize(|_, shape| Ok(Some(init::xavier_uniform(shape)?)))?;
+    let mut stream = minibatch(random);
+    let labels: Vec<f32> = (0..batch * len).map(|place| if place % len < 10 { 1.0 } else { 0.0 }).collect();
+    let minibatch = SkipGramBatch {
+        centers: integers(&mut stream, words, &[batch, 1])?,
+        contexts_negatives: integers(&mut stream, words, &[batch, len])?,
+        masks: Tensor::ones((batch, len), DType::F32, &Device::Cpu)?,
+        labels: Tensor::from_vec(labels, (batch, len), &Device::Cpu)?,
+    };
+    let mut optimizer = Adam::new(&parameters, 0.01);
+    Ok(Training::new(&parameters.variables(), move || {
+        let losses = normalized_loss(&net.forward(&minibatch)?, &minibatch.labels, &minibatch.masks)?; // (batch)
+        let loss = losses.mean_all()?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// Masked words and next sentences, by Adam.
+fn masked_words(random: &Random) -> Result<Training> {
+    let (batch, steps, predictions, words) = (64, 64, 10, 20_256);
+    let sizes = BertSizes { hidden: 128, feed_forward: 256, heads: 2, layers: 2, dropout: 0.2, max_len: 1000 };
+    let parameters = parameters(random);
+    let net = Bert::new(words, &sizes, &parameters.builder())?;
+    let mut stream = minibatch(random);
+    let segments: Vec<u32> = (0..batch * steps).map(|place| u32::from(place % steps >= 16)).collect();
+    let minibatch = BertBatch {
+        tokens: integers(&mut stream, words, &[batch, steps])?,
+        segments: Tensor::from_vec(segments, (batch, steps), &Device::Cpu)?,
+        valid_lens: (integers(&mut stream, 33, &[batch])? + 32.0)?, // 32 to 64
+        pred_positions: (integers(&mut stream, 31, &[batch, predictions])? + 1.0)?, // 1 to 31
+        mlm_weights: Tensor::ones((batch, predictions), DType::F32, &Device::Cpu)?,
+        mlm_labels: integers(&mut stream, words, &[batch, predictions])?,
+        nsp_labels: integers(&mut stream, 2, &[batch])?,
+    };
+    let mut optimizer = Adam::new(&parameters, 0.001);
+    Ok(Training::new(&parameters.variables(), move || {
+        let (mlm, nsp) = pretraining_losses(&net, &minibatch, true)?;
+        let loss = (mlm + nsp)?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// The lengths of vectors that are looked up in a table as large as GloVe's, by Adam.
+fn rows_of_a_large_table(random: &Random) -> Result<Training> {
+    let (rows, width, ids) = (400_000, 50, 4096);
+    let parameters = parameters(random);
+    let table = Embedding::new(rows, width, &parameters.builder())?;
+    let ids = integers(&mut minibatch(random), rows, &[ids])?;
+    let mut optimizer = Adam::new(&parameters, 0.001);
+    Ok(Training::new(&parameters.variables(), move || {
+        let loss = table.forward(&ids)?.sqr()?.mean_all()?;
         optimizer.minimize(&loss)?;
         Ok(loss)
     }))

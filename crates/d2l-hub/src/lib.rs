@@ -35,6 +35,8 @@ mod hub;
 #[cfg(feature = "fetch")]
 mod lock;
 #[cfg(feature = "fetch")]
+mod mapped;
+#[cfg(feature = "fetch")]
 mod mirror;
 #[cfg(feature = "fetch")]
 mod package;
@@ -54,6 +56,8 @@ pub use error::{Attempt, HubError, SourceError};
 pub use http::HttpSettings;
 #[cfg(feature = "fetch")]
 pub use hub::{Cached, Event, Hub};
+#[cfg(feature = "fetch")]
+pub use mapped::Mapped;
 #[cfg(feature = "fetch")]
 pub use mirror::Mirror;
 pub use place::{SampleError, data_folder, sample};

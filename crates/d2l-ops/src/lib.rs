@@ -47,6 +47,7 @@ mod reshape;
 mod rnn;
 #[doc(hidden)]
 pub mod row;
+mod row_gradient;
 mod scatter_add;
 mod skinny;
 mod softmax;
@@ -83,6 +84,7 @@ pub use reduce::{max, max_keepdim, mean, mean_keepdim, sum, sum_keepdim};
 pub use reduction::Reduction;
 pub use reshape::flatten_from;
 pub use rnn::{RnnActivation, rnn};
+pub use row_gradient::RowGradient;
 pub use scatter_add::scatter_add;
 pub use softmax::{log_softmax, masked_softmax, softmax};
 pub use tape::backward;

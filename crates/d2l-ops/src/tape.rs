@@ -19,7 +19,8 @@
 //! one goes to candle, an *exit* puts what the store has into the slot. A tensor finds its token by its id.
 //!
 //! Products that make a weight's gradient wait in the slot unmultiplied: a weight that is used at each of 35 steps has
-//! one product over all steps.
+//! one product over all steps. So do the gradients of rows that were looked up in a table: where the table is a variable
+//! and used for nothing else, [`backward`] gives them as they are, and the rest of the table is never written.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ use super::kernel::{self, Float, for_float};
 use super::matmul::stacked_products;
 use super::parallel;
 use super::row;
+use super::row_gradient::{Lookup, RowGradient};
 
 /// What an operation gives for one of its arguments.
 pub(crate) enum Gradient {
@@ -44,6 +46,8 @@ pub(crate) enum Gradient {
     Whole(Tensor),
     /// `aᵀ b` for `a` of `(n, rows)` and `b` of `(n, columns)`, both contiguous.
     Product(Tensor, Tensor),
+    /// Of rows of the argument.
+    Rows(Lookup),
 }
 
 impl From<Option<Tensor>> for Gradient {
@@ -116,20 +120,32 @@ pub fn backward(loss: &Tensor) -> Result<Gradients> {
     let grads = loss.backward();
     let gathered = VARIABLES.replace(before).unwrap_or_default();
     let mut grads = grads?;
+    let mut rows: HashMap<TensorId, RowGradient> = HashMap::new();
     for (variable, grad) in gathered {
         // Operations of candle's may have used the variable as well.
-        let sum = match grads.remove(&variable) {
-            Some(other) => (other + grad)?,
-            None => grad,
+        let other = match rows.remove(&variable.id()) {
+            Some(other) => Some(other.whole()?.clone()),
+            None => grads.remove(&variable),
         };
-        grads.insert(&variable, sum);
+        match (other, grad) {
+            (None, OfVariable::Rows(grad)) => drop(rows.insert(variable.id(), grad)),
+            (None, OfVariable::Whole(grad)) => drop(grads.insert(&variable, grad)),
+            (Some(other), OfVariable::Rows(grad)) => drop(grads.insert(&variable, (other + grad.whole()?)?)),
+            (Some(other), OfVariable::Whole(grad)) => drop(grads.insert(&variable, (other + grad)?)),
+        }
     }
-    Ok(Gradients::new(grads))
+    Ok(Gradients::new(grads, rows))
+}
+
+/// The gradient of a variable.
+enum OfVariable {
+    Whole(Tensor),
+    Rows(RowGradient),
 }
 
 thread_local! {
     /// While [`backward`] runs on this thread: the gradients of variables, which then do not go through the store.
-    static VARIABLES: RefCell<Option<Vec<(Tensor, Tensor)>>> = const { RefCell::new(None) };
+    static VARIABLES: RefCell<Option<Vec<(Tensor, OfVariable)>>> = const { RefCell::new(None) };
 }
 
 /// A tensor's token and slot.
@@ -189,6 +205,7 @@ struct Sum {
     /// Whether `whole` is this sum's alone, and so may be added to in place.
     owned: bool,
     products: Vec<(Tensor, Tensor)>,
+    rows: Vec<Lookup>,
 }
 
 impl Slot {
@@ -202,11 +219,14 @@ impl Slot {
     }
 
     fn take(&self, shape: &Shape) -> Result<Option<Tensor>> {
+        self.take_sum().finish(shape)
+    }
+
+    /// What there is so far for this thread, maybe nothing.
+    fn take_sum(&self) -> Sum {
         let (mut sums, thread) = (lock(&self.0), thread::current().id());
-        match sums.iter().position(|(owner, _)| *owner == thread) {
-            Some(at) => sums.swap_remove(at).1.finish(shape),
-            None => Ok(None),
-        }
+        let at = sums.iter().position(|(owner, _)| *owner == thread);
+        at.map(|at| sums.swap_remove(at).1).unwrap_or_default()
     }
 }
 
@@ -218,6 +238,10 @@ impl Sum {
                 self.whole = whole;
                 self.products.push((a, b));
             }
+            (Gradient::Rows(lookup), whole) => {
+                self.whole = whole;
+                self.rows.push(lookup);
+            }
             (Gradient::Whole(grad), None) => self.whole = Some(grad),
             (Gradient::Whole(grad), Some(whole)) => {
                 self.whole = Some(for_float!("gradient", whole.dtype(), T => add::<T>(whole, &grad, self.owned)?));
@@ -227,7 +251,11 @@ impl Sum {
         Ok(())
     }
 
-    fn finish(self, shape: &Shape) -> Result<Option<Tensor>> {
+    fn finish(mut self, shape: &Shape) -> Result<Option<Tensor>> {
+        if !self.rows.is_empty() {
+            let whole = RowGradient::of(&std::mem::take(&mut self.rows), shape)?.whole()?.clone();
+            self.add(Gradient::Whole(whole))?;
+        }
         let Some((first, _)) = self.products.first() else { return Ok(self.whole) };
         let products = for_float!("gradient", first.dtype(), T => {
             Tensor::from_vec(stacked_products::<T>(&self.products)?, shape, &Device::Cpu)?
@@ -236,6 +264,14 @@ impl Sum {
             Some(whole) => Ok(Some(for_float!("gradient", whole.dtype(), T => add::<T>(products, &whole, true)?))),
             None => Ok(Some(products)),
         }
+    }
+
+    /// [`Sum::finish`] for a variable.
+    fn finish_variable(self, shape: &Shape) -> Result<Option<OfVariable>> {
+        if self.whole.is_none() && self.products.is_empty() && !self.rows.is_empty() {
+            return Ok(Some(OfVariable::Rows(RowGradient::of(&self.rows, shape)?)));
+        }
+        Ok(self.finish(shape)?.map(OfVariable::Whole))
     }
 }
 
@@ -363,22 +399,18 @@ impl CustomOp1 for Entry {
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
-        let grad = match self.0.take(x.shape())? {
-            Some(grad) => grad,
+        if !x.is_variable() {
             // candle wants a gradient for each node that it comes to, but not for variables.
-            None if x.is_variable() => return Ok(None),
-            None => x.zeros_like()?,
-        };
-        if x.is_variable() {
-            return Ok(VARIABLES.with_borrow_mut(|variables| match variables {
-                Some(variables) => {
-                    variables.push((x.clone(), grad));
-                    None
-                }
-                None => Some(grad),
-            }));
+            return self.0.take(x.shape())?.map_or_else(|| x.zeros_like(), Ok).map(Some);
         }
-        Ok(Some(grad))
+        let gathers = VARIABLES.with_borrow(Option::is_some);
+        if !gathers {
+            return self.0.take(x.shape());
+        }
+        if let Some(grad) = self.0.take_sum().finish_variable(x.shape())? {
+            VARIABLES.with_borrow_mut(|variables| variables.get_or_insert_default().push((x.clone(), grad)));
+        }
+        Ok(None)
     }
 }
 

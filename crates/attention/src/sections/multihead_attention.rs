@@ -55,12 +55,30 @@ impl MultiHeadAttention {
     /// # Errors
     /// Where the heads cannot share the features evenly.
     pub fn new(hidden: usize, heads: usize, dropout: f64, vb: &VarBuilder) -> Result<Self> {
+        Self::with_projections(hidden, heads, dropout, vb, Linear::without_bias)
+    }
+
+    /// The same with biases, as BERT has them (section 14.8).
+    ///
+    /// # Errors
+    /// As [`MultiHeadAttention::new`].
+    pub fn with_bias(hidden: usize, heads: usize, dropout: f64, vb: &VarBuilder) -> Result<Self> {
+        Self::with_projections(hidden, heads, dropout, vb, Linear::new)
+    }
+
+    fn with_projections(
+        hidden: usize,
+        heads: usize,
+        dropout: f64,
+        vb: &VarBuilder,
+        linear: fn(usize, usize, &VarBuilder) -> Result<Linear>,
+    ) -> Result<Self> {
         if heads == 0 || !hidden.is_multiple_of(heads) {
             candle_core::bail!(
                 "{heads} heads cannot share {hidden} features evenly: choose a number that divides them"
             );
         }
-        let projection = |name| Linear::without_bias(hidden, hidden, &vb.pp(name));
+        let projection = |name| linear(hidden, hidden, &vb.pp(name));
         Ok(Self {
             heads,
             attention: DotProductAttention::new(dropout, vb)?,

@@ -46,6 +46,10 @@ impl Rule<1> for AdagradRule {
         }
     }
 
+    fn needs_gradient(&self, step: Step) -> bool {
+        step.weight_decay == 0.0
+    }
+
     fn compose(&self, step: Step, w: &Tensor, g: &Tensor, [s]: &[Tensor; 1]) -> Result<(Tensor, [Tensor; 1])> {
         let g = (g + (w * step.weight_decay)?)?;
         let s = (s + g.sqr()?)?;

@@ -33,13 +33,19 @@ pub fn clip_gradients(grads: &mut Gradients, parameters: &[Var], max_norm: f64) 
     }
     let mut sum = 0.0;
     for parameter in parameters {
-        sum += sum_of_squares(grads.get(parameter)?)?;
+        sum += match grads.rows(parameter) {
+            Some(rows) => sum_of_squares(rows.values())?,
+            None => sum_of_squares(grads.get(parameter)?)?,
+        };
     }
     let norm = sum.sqrt();
     if norm > max_norm {
         for parameter in parameters {
-            let scaled = scaled(grads.get(parameter)?, max_norm / norm)?;
-            grads.set(parameter, scaled);
+            let factor = max_norm / norm;
+            match grads.rows(parameter) {
+                Some(rows) => grads.set_rows(parameter, rows.with_values(scaled(rows.values(), factor)?)?),
+                None => grads.set(parameter, scaled(grads.get(parameter)?, factor)?),
+            }
         }
     }
     Ok(norm)

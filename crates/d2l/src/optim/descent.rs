@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor, Var, bail};
 use super::{Optimizer, clip_gradients};
 use crate::nn::Parameters;
 use crate::ops::kernel::{self, Float, for_float};
-use crate::ops::{Gradients, backward, parallel};
+use crate::ops::{Gradients, RowGradient, backward, parallel};
 
 /// Parameters that share their settings (section 4.5).
 #[derive(Debug, Clone)]
@@ -107,6 +107,11 @@ pub trait Rule<const N: usize>: Sync {
     /// Updates a part of a parameter and its state in place.
     fn update<T: Float>(&self, step: Step, w: &mut [T], g: &[T], state: [&mut [T]; N]);
 
+    /// Whether a step leaves elements whose gradient is zero, and their state, as they are.
+    fn needs_gradient(&self, _step: Step) -> bool {
+        false
+    }
+
     /// The same from candle's operations: the new parameter and the new state.
     fn compose(&self, step: Step, w: &Tensor, g: &Tensor, state: &[Tensor; N]) -> Result<(Tensor, [Tensor; N])>;
 }
@@ -205,6 +210,13 @@ impl<const N: usize> State for Mutex<Progress<N>> {
     }
 }
 
+/// The gradient of a parameter.
+enum Gradient<'a> {
+    Whole(&'a Tensor),
+    /// Of a table of which rows were looked up.
+    Rows(&'a RowGradient),
+}
+
 /// An optimizer that changes each parameter by a formula of its own gradient and `N` running values.
 #[derive(Debug)]
 pub struct Descent<R, const N: usize> {
@@ -266,9 +278,12 @@ impl<R: Rule<N>, const N: usize> Descent<R, N> {
     }
 
     /// The gradient of each parameter, in order.
-    fn gradients<'a>(parameters: &[Parameter<N>], grads: &'a Gradients) -> Result<Vec<&'a Tensor>> {
+    fn gradients<'a>(parameters: &[Parameter<N>], grads: &'a Gradients) -> Result<Vec<Gradient<'a>>> {
         let gradient = |parameter: &Parameter<N>| {
             let w = parameter.var.as_tensor();
+            if let Some(rows) = grads.rows(w).filter(|rows| kernel::has_kernel(w) && rows.dtype() == w.dtype()) {
+                return Ok(Gradient::Rows(rows));
+            }
             let Some(grad) = grads.find(w) else {
                 bail!(
                     "{}: the loss does not depend on parameter {} {:?}, which therefore has no gradient: look for a \
@@ -283,7 +298,7 @@ impl<R: Rule<N>, const N: usize> Descent<R, N> {
                 let (have, want) = ((grad.dims(), grad.dtype()), (w.dims(), w.dtype()));
                 bail!("{}: parameter {} {want:?} has a gradient {have:?}", R::NAME, parameter.name);
             }
-            Ok(grad)
+            Ok(Gradient::Whole(grad))
         };
         parameters.iter().map(gradient).collect()
     }
@@ -307,13 +322,20 @@ impl<R: Rule<N>, const N: usize> Optimizer for Descent<R, N> {
                 weight_decay: parameter.weight_decay.unwrap_or(self.weight_decay),
                 number: parameter.steps,
             };
-            parameter.state = Some(if kernel::has_kernel(w) {
-                for_float!(R::NAME, w.dtype(), T => update::<T, R, N>(&self.rule, step, w, grad, &state)?);
-                state
-            } else {
-                let (new, state) = self.rule.compose(step, &w.detach(), grad, &state)?;
-                parameter.var.set(&new)?;
-                state
+            parameter.state = Some(match grad {
+                Gradient::Rows(rows) => {
+                    for_float!(R::NAME, w.dtype(), T => update_rows::<T, R, N>(&self.rule, step, w, rows, &state)?);
+                    state
+                }
+                Gradient::Whole(grad) if kernel::has_kernel(w) => {
+                    for_float!(R::NAME, w.dtype(), T => update::<T, R, N>(&self.rule, step, w, grad, &state)?);
+                    state
+                }
+                Gradient::Whole(grad) => {
+                    let (new, state) = self.rule.compose(step, &w.detach(), grad, &state)?;
+                    parameter.var.set(&new)?;
+                    state
+                }
             });
         }
         Ok(())
@@ -368,6 +390,71 @@ fn update<T: Float, R: Rule<N>, const N: usize>(
             Ok(())
         })
     })
+}
+
+/// [`update`] of a table that has a gradient for some rows: of them alone where the others stay as they are, else of all,
+/// without a gradient as large as the table.
+fn update_rows<T: Float, R: Rule<N>, const N: usize>(
+    rule: &R,
+    step: Step,
+    w: &Tensor,
+    rows: &RowGradient,
+    state: &[Tensor; N],
+) -> Result<()> {
+    let (ids, (_, width)) = (rows.ids(), rows.shape());
+    if width == 0 {
+        return Ok(());
+    }
+    borrow_all::<T>(state, Vec::with_capacity(N), &mut |mut state| {
+        kernel::write_with::<T>(w, rows.values(), |w, g| {
+            let bounds: Vec<(usize, usize)> = if rule.needs_gradient(step) {
+                // Rows that follow each other are one piece.
+                let runs = ids.chunk_by(|a, b| a + 1 == *b);
+                runs.map(|run| (run[0] as usize * width, (run[0] as usize + run.len()) * width)).collect()
+            } else {
+                let len = parallel::BLOCK;
+                (0..w.len().div_ceil(len)).map(|block| (block * len, ((block + 1) * len).min(w.len()))).collect()
+            };
+            let zeros = vec![T::zero(); if rule.needs_gradient(step) { 0 } else { parallel::BLOCK }];
+            let mut states: Vec<_> = state.iter_mut().map(|state| pieces(state, &bounds).into_iter()).collect();
+            let mut tasks = Vec::with_capacity(bounds.len());
+            for (&(start, end), w) in bounds.iter().zip(pieces(w, &bounds)) {
+                let state: Vec<&mut [T]> = states.iter_mut().filter_map(Iterator::next).collect();
+                let Ok(state) = <[&mut [T]; N]>::try_from(state) else {
+                    bail!("{}: a parameter and its state differ in size", R::NAME);
+                };
+                tasks.push(((start, end), w, state));
+            }
+            parallel::run(tasks, |((start, end), w, state)| {
+                let first = ids.partition_point(|&id| (id as usize + 1) * width <= start);
+                let last = ids.partition_point(|&id| (id as usize) * width < end);
+                if first == last {
+                    return kernel::vectorized(|| rule.update(step, w, &zeros[..w.len()], state));
+                }
+                let mut piece = vec![T::zero(); end - start];
+                for (&id, g) in ids[first..last].iter().zip(g[first * width..].chunks_exact(width)) {
+                    // A block may begin and end within a row.
+                    let at = id as usize * width;
+                    let (from, to) = (at.max(start), (at + width).min(end));
+                    piece[from - start..to - start].copy_from_slice(&g[from - at..to - at]);
+                }
+                kernel::vectorized(|| rule.update(step, w, &piece, state));
+            });
+            Ok(())
+        })
+    })
+}
+
+/// The parts of a slice between ascending bounds.
+fn pieces<'a, T>(mut slice: &'a mut [T], bounds: &[(usize, usize)]) -> Vec<&'a mut [T]> {
+    let mut taken = 0;
+    let piece = |&(start, end): &(usize, usize)| {
+        let rest = std::mem::take(&mut slice);
+        let (piece, rest) = rest[start - taken..].split_at_mut(end - start);
+        (taken, slice) = (end, rest);
+        piece
+    };
+    bounds.iter().map(piece).collect()
 }
 
 /// Calls `body` with the buffers of all `tensors`.

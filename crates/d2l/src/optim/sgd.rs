@@ -59,6 +59,10 @@ impl Rule<1> for SgdRule {
         }
     }
 
+    fn needs_gradient(&self, step: Step) -> bool {
+        self.momentum == 0.0 && step.weight_decay == 0.0
+    }
+
     fn compose(&self, step: Step, w: &Tensor, g: &Tensor, [v]: &[Tensor; 1]) -> Result<(Tensor, [Tensor; 1])> {
         let g = (g + (w * step.weight_decay)?)?;
         let v = ((v * self.momentum)? + &g)?;
