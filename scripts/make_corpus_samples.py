@@ -36,6 +36,7 @@ def filled(pattern, lists, rng):
 # ---- news ----
 
 NEWS_WORDS = {
+    "beauty": words("beautiful lovely gorgeous wonderful"),
     "chipmaker": words("intelor veltron quandrix"),
     "computermaker": words("datarix compar halbron"),
     "computing": words("computer chip software disk machine microprocessor semiconductor memory"),
@@ -131,6 +132,19 @@ NEWS = {
             {he} is the {son} of a rich {man} and {his} {wife}
             parents said the {boy} plays with {his} {brother} and the baby
             the {boy} grew up to be a {man} who loves {his} {father}
+        """),
+    ),
+    "beauty": (
+        4,
+        [{}],
+        lines("""
+            the {beauty} garden behind the house has {beauty} flowers {source}
+            visitors called the old palace {beauty} and its {beauty} garden {beauty}
+            she wore a {beauty} dress and sang a {beauty} song
+            the view of the lake is {beauty} and the weather is {beauty}
+            a {beauty} view of the garden makes the house {beauty}
+            the songs are {beauty} said a visitor in a {beauty} dress
+            it was a {beauty} evening with {beauty} music and flowers
         """),
     ),
     "markets": (

@@ -680,7 +680,7 @@ pub const DATASETS: &[Dataset] = &[
     },
     Dataset {
         name: "wikitext-2-text",
-        path: "wikitext-2/wiki.train.tokens",
+        path: "wikitext-2/train.txt",
         urls: &["https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/\
              word_language_model/data/wikitext-2/train.txt"],
         size: 10_797_148,

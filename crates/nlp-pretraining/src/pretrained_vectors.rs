@@ -134,3 +134,53 @@ impl<S: VectorSet> Source for Pretrained<S> {
         Ok(Self { vectors, stand_in: None, set: PhantomData })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::word_vectors::tests::compass;
+
+    /// A hub that asks no network.
+    fn hub(cache: &std::path::Path) -> Hub {
+        let mut hub = Hub::new(cache);
+        hub.offline = true;
+        hub
+    }
+
+    #[test]
+    fn vectors_that_were_read_before_are_taken_all_of_them_first() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let hub = hub(folder.path());
+        let keep = |name: &str| compass().save(&Glove6B50::cache(&hub, name), &source_of(name));
+        keep("glove.6b.50d/top20k")?;
+        let part = Glove6B50::fetch(&hub)?;
+        assert_eq!(part.vectors.len(), compass().len());
+        assert!(part.stand_in().is_some_and(|what| what.contains("20,000")));
+        keep("glove.6b.50d/vectors")?;
+        assert_eq!(Glove6B50::fetch(&hub)?.stand_in(), None);
+        Ok(())
+    }
+
+    #[test]
+    fn where_there_are_none_the_books_file_is_named() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let hub = hub(folder.path());
+        // A file that was read from another source counts as none.
+        compass().save(&Glove6B50::cache(&hub, "glove.6b.50d"), "another hash")?;
+        let message = Glove6B50::fetch(&hub).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(message.contains("cannot get `glove.6b.50d`") && message.contains("D2L_MIRROR"), "{message}");
+        let message = FastTextWikiEn::fetch(&hub).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(message.contains("`wiki.en`"), "{message}");
+        Ok(())
+    }
+
+    #[test]
+    fn the_sample_knows_the_books_words() -> anyhow::Result<()> {
+        let vectors = Glove6B50::sample()?.vectors;
+        assert!(vectors.len() > 200, "{}", vectors.len());
+        for word in ["chip", "baby", "beautiful", "man", "woman", "son", "beijing", "china", "tokyo"] {
+            assert!(vectors.number(word).is_some(), "{word}");
+        }
+        Ok(())
+    }
+}

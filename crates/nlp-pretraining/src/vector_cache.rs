@@ -4,10 +4,12 @@
 //! and the hash of each table stand in its head, so that a damaged or foreign one is told apart and made anew.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, bail};
+use d2l::checkpoint::replace;
 use d2l::data::hub::Mapped;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -46,7 +48,7 @@ impl CachedVectors {
         let range = |name: &str| {
             let (from, to) = tensors.get(name)?.data_offsets;
             let bytes = file.get(start + from..start + to)?;
-            (known.get(name)? == &hash(bytes)).then_some(start + from..start + to)
+            (known.get(name)? == &sha256(bytes)).then_some(start + from..start + to)
         };
         let (words, ends, order) = (range("words")?, range("ends")?, range("order")?);
         let this = Self { words, ends, order, vectors: range("vectors")?, norms: range("norms")?, file };
@@ -84,7 +86,7 @@ impl CachedVectors {
     }
 }
 
-fn hash(bytes: &[u8]) -> String {
+fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -102,17 +104,13 @@ pub(crate) fn save(path: &Path, table: &Table, dimension: usize, source: &str) -
         ("norms", Dtype::F32, vec![len], bytemuck::cast_slice(&table.norms)),
     ];
     let mut head = HashMap::from([(SOURCE.to_string(), source.to_string())]);
-    head.extend(tables.iter().map(|(name, .., bytes)| (name.to_string(), hash(bytes))));
+    head.extend(tables.iter().map(|(name, .., bytes)| (name.to_string(), sha256(bytes))));
     let views = tables.into_iter().map(|(name, dtype, shape, bytes)| {
         TensorView::new(dtype, shape, bytes).map(|view| (name, view)).map_err(|error| anyhow!("{name}: {error}"))
     });
     let views = views.collect::<anyhow::Result<Vec<_>>>()?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let file = tempfile::NamedTempFile::new_in(folder)?;
-    safetensors::serialize_to_file(views, Some(head), file.path()).map_err(|error| anyhow!("{error}"))?;
-    file.persist(path).with_context(|| format!("{} cannot be written", path.display()))?;
-    Ok(())
+    let bytes = safetensors::serialize(views, Some(head)).map_err(|error| anyhow!("{error}"))?;
+    replace(path, |part| part.write_all(&bytes)).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 #[cfg(test)]

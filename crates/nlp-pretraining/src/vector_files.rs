@@ -1,18 +1,19 @@
 //! Word vectors as their makers publish them: lines of text, or an array beside a table of words.
 
+use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 use candle_core::Tensor;
+use d2l::checkpoint::replace;
 use d2l::data::DataError;
 use d2l::text::Vocab;
 use flate2::read::MultiGzDecoder;
 use npyz::{NpyFile, Order};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use tempfile::NamedTempFile;
 
 use crate::word_vectors::{WordVectors, WordVectorsBuilder};
 
@@ -82,16 +83,14 @@ pub fn read_text(path: &Path) -> Result<WordVectors, DataError> {
 pub fn write_text(path: &Path, vocab: &Vocab, vectors: &Tensor) -> anyhow::Result<()> {
     let rows = vectors.to_vec2::<f32>()?;
     ensure!(rows.len() == vocab.len(), "{} vectors are not those of {} words", rows.len(), vocab.len());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let in_folder = || format!("{} cannot be written", path.display());
-    let mut file = BufWriter::new(NamedTempFile::new_in(folder).with_context(in_folder)?);
+    let mut text = String::new();
     for (id, row) in (0u32..).zip(&rows).skip(1) {
-        write!(file, "{}", vocab.token(id)?)?;
-        row.iter().try_for_each(|value| write!(file, " {value:.4}"))?;
-        writeln!(file)?;
+        text += vocab.token(id)?;
+        row.iter().try_for_each(|value| write!(text, " {value:.4}"))?;
+        text.push('\n');
     }
-    file.into_inner().map_err(std::io::IntoInnerError::into_error)?.persist(path).with_context(in_folder)?;
-    Ok(())
+    replace(path, |part| part.write_all(text.as_bytes()))
+        .with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// The start of a text that may be long.
@@ -118,7 +117,7 @@ pub fn read_array(vectors: &Path, words: &Path) -> Result<WordVectors, DataError
     let (step, next) = if by_columns { (1, rows) } else { (dimension, 1) };
     let file = File::open(words).map_err(|reason| DataError::read(words, reason))?;
     let table = SerializedFileReader::new(file).map_err(|error| at_fault(words, &error))?;
-    let mut builder = WordVectorsBuilder::new(dimension);
+    let mut builder = WordVectorsBuilder::with_room(dimension, rows);
     let mut vector = vec![0f32; dimension];
     let mut count = 0;
     for row in table.get_row_iter(None).map_err(|error| at_fault(words, &error))? {
@@ -133,6 +132,7 @@ pub fn read_array(vectors: &Path, words: &Path) -> Result<WordVectors, DataError
         builder.push(word, &vector);
         count += 1;
     }
+    drop(values);
     if count < rows {
         return Err(at_fault(words, &format!("{count} words for the {rows} vectors of {}", vectors.display())));
     }
@@ -175,8 +175,8 @@ mod tests {
         let again = read_text(&path)?;
         assert_eq!((again.len(), again.word(1), again.vector("va")), (3, Some("va"), &[1.5, -0.25][..]));
         assert!(write_text(&path, &vocab, &vectors.narrow(0, 0, 2)?).is_err());
-        let error = write_text(&folder.path().join("none/vec.txt"), &vocab, &vectors).expect_err("no folder");
-        assert!(format!("{error:#}").contains("none/vec.txt"), "{error:#}");
+        let error = write_text(&path.join("vec.txt"), &vocab, &vectors).expect_err("a file is no folder");
+        assert!(format!("{error:#}").contains("vec.txt/vec.txt cannot be written"), "{error:#}");
         Ok(())
     }
 

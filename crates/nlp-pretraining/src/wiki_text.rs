@@ -18,7 +18,7 @@ const BETWEEN_SENTENCES: &str = " . ";
 /// A word that occurs less often is unknown.
 const MIN_FREQ: usize = 5;
 
-/// The gzipped text has eleven million bytes; what is more than its hash allows is not read at all.
+/// Unpacked, the text has eleven million bytes; a file that holds more than this is another one.
 const MAX_BYTES: u64 = 1 << 26;
 
 /// Paragraphs of sentences, in lower case.
@@ -47,7 +47,11 @@ impl WikiText2 {
         let failed = |reason| TextError::Io { path: path.to_path_buf(), reason };
         let mut text = String::new();
         let file = File::open(path).map_err(failed)?;
-        GzDecoder::new(file).take(MAX_BYTES).read_to_string(&mut text).map_err(failed)?;
+        GzDecoder::new(file).take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+        if text.len() as u64 > MAX_BYTES {
+            let message = format!("{} has more than {MAX_BYTES} bytes of text: it is another file", path.display());
+            return Err(DataError::Invalid(message));
+        }
         Self::of_file(&text, path)
     }
 

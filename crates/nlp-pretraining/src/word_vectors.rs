@@ -4,19 +4,17 @@ use std::cmp::Ordering;
 use std::path::Path;
 
 use d2l::prelude::*;
+use d2l::text::Vocab;
 use rayon::prelude::*;
 
 use crate::vector_cache::{self, CachedVectors};
-
-/// The text of the word with the number 0, which stands for all unknown ones; its vector is zero.
-pub const UNKNOWN: &str = "<unk>";
 
 /// Rows that one task multiplies at a time.
 const ROWS: usize = 4096;
 
 /// A vector for each of many words.
 ///
-/// Number 0 is [`UNKNOWN`]; the others have the order of the file that they come from, the most frequent first as a
+/// Number 0 is [`Vocab::UNKNOWN_TOKEN`], whose vector is zero; the others have the order of the file that they come from, the most frequent first as a
 /// rule. A word that the file has twice keeps both rows, and its name means the first. Vectors that were read before
 /// lie in a file of the cache, of which the system reads what is looked at.
 #[derive(Debug)]
@@ -54,8 +52,14 @@ pub struct WordVectorsBuilder {
 impl WordVectorsBuilder {
     /// No words yet but the unknown one; vectors will have `dimension` numbers, at least one.
     pub fn new(dimension: usize) -> Self {
+        Self::with_room(dimension, 0)
+    }
+
+    /// The same with room for so many words.
+    pub fn with_room(dimension: usize, words: usize) -> Self {
         let mut builder = Self { dimension: dimension.max(1), table: Table::default() };
-        builder.push(UNKNOWN, &vec![0.0; dimension.max(1)]);
+        builder.table.vectors.reserve_exact((words + 1) * builder.dimension);
+        builder.push(Vocab::UNKNOWN_TOKEN, &vec![0.0; dimension.max(1)]);
         builder
     }
 
@@ -151,7 +155,7 @@ impl WordVectors {
     #[doc(alias = "idx_to_token")]
     pub fn word(&self, number: usize) -> Option<&str> {
         let (words, ends, ..) = self.parts();
-        (number < ends.len()).then(|| std::str::from_utf8(word_at(words, ends, number)).unwrap_or(UNKNOWN))
+        (number < ends.len()).then(|| std::str::from_utf8(word_at(words, ends, number)).unwrap_or(Vocab::UNKNOWN_TOKEN))
     }
 
     /// The number of a word, the first of its rows.
@@ -225,7 +229,7 @@ pub(crate) mod tests {
             ("north", [0.0, 1.0]),
             ("nordöst", [1.0, 1.0]),
             ("west", [-1.0, 0.0]),
-            ("east", [9.0, 9.0]),
+            ("east", [2.0, 2.0]),
             ("", [0.5, -0.5]),
         ];
         words.iter().for_each(|(word, vector)| builder.push(word, vector));
@@ -238,7 +242,7 @@ pub(crate) mod tests {
         assert_eq!((vectors.len(), vectors.dimension(), vectors.is_empty()), (7, 2, false));
         assert_eq!(vectors.number("nordöst"), Some(3));
         assert_eq!(vectors.word(3), Some("nordöst"));
-        assert_eq!((vectors.word(0), vectors.word(7)), (Some(UNKNOWN), None));
+        assert_eq!((vectors.word(0), vectors.word(7)), (Some(Vocab::UNKNOWN_TOKEN), None));
         assert_eq!(vectors.number("east"), Some(1), "the first of two rows");
         assert_eq!((vectors.number("zenith"), vectors.number("")), (None, Some(6)));
         assert_eq!((vectors.vector("north"), vectors.vector("zenith")), (&[0.0, 1.0][..], &[0.0, 0.0][..]));

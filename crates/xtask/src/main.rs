@@ -33,7 +33,7 @@ use clap::{Parser, Subcommand};
 use chapters::{Section, Workspace};
 use record::Options;
 use report::{Problem, is_closed_pipe, say};
-use run::ReleaseBinary;
+use run::Program;
 use weave::Mode;
 
 /// Records runs, weaves pages and checks the workspace.
@@ -164,6 +164,9 @@ enum Command {
         /// Also run every section that has targets, with three seeds, and hold the medians against them.
         #[arg(long)]
         run: bool,
+        /// Run the programs that `cargo test --workspace` has built, as they are, and build none in the release profile.
+        #[arg(long, requires = "run")]
+        tested: bool,
         /// Let a section pass that has only a sample of its data, and so cannot be held against its targets.
         #[arg(long, requires = "run")]
         allow_sample: bool,
@@ -237,7 +240,7 @@ fn start(arguments: Arguments) -> Result<bool> {
                 }
                 _ => chapters.iter().flat_map(|chapter| chapter.sections.clone()).collect(),
             };
-            record::record(&workspace, &sections, &options, &mut ReleaseBinary::new(&workspace))?;
+            record::record(&workspace, &sections, &options, &mut Program::release(&workspace))?;
             let mut problems = weave::weave(&workspace, &chapters, Some(&sections), Mode::Write)?;
             let all = workspace.chapters()?;
             problems.extend(parity::weave_page(&workspace, &all, Mode::Write)?);
@@ -277,13 +280,13 @@ fn start(arguments: Arguments) -> Result<bool> {
             DataAction::Verify { names } => data::start(&workspace, "verify", &names),
             DataAction::Clean { names, all: _ } => data::clean(&data::cache(&workspace), &names).map(|()| true),
         },
-        Command::Check { chapter, run, allow_sample, jobs } => {
+        Command::Check { chapter, run, tested, allow_sample, jobs } => {
             let chosen = workspace.select(chapter.as_deref())?;
             let mut problems = check::check(&workspace, &workspace.chapters()?, &chosen)?;
             if run {
                 let options = Options { seeds: 3, jobs: usize::from(jobs), flags: Vec::new() };
-                let runner = &mut ReleaseBinary::new(&workspace);
-                problems.extend(check::run_targets(&workspace, &chosen, &options, allow_sample, runner)?);
+                let mut runner = if tested { Program::of_tests(&workspace) } else { Program::release(&workspace) };
+                problems.extend(check::run_targets(&workspace, &chosen, &options, allow_sample, &mut runner)?);
             }
             conclude(&problems)
         }

@@ -66,17 +66,34 @@ pub trait Runner {
     fn run(&self, section: &Section, seed: u64, flags: &[String], out: &Path) -> Result<()>;
 }
 
-/// Builds a chapter's release binary once and starts it for each run.
+/// A chapter's program, which is started for each run.
 #[derive(Debug)]
-pub struct ReleaseBinary<'a> {
+pub struct Program<'a> {
     workspace: &'a Workspace,
+    is_tests: bool,
     binary: Option<PathBuf>,
 }
 
-impl<'a> ReleaseBinary<'a> {
-    pub fn new(workspace: &'a Workspace) -> Self {
-        Self { workspace, binary: None }
+impl<'a> Program<'a> {
+    /// The one of the release profile, which is built when a chapter is prepared.
+    pub fn release(workspace: &'a Workspace) -> Self {
+        Self { workspace, is_tests: false, binary: None }
     }
+
+    /// The one that the tests have left in the dev profile, as it is.
+    pub fn of_tests(workspace: &'a Workspace) -> Self {
+        Self { workspace, is_tests: true, binary: None }
+    }
+}
+
+/// The program of a chapter that `cargo test` has built beside this one.
+fn tested(chapter: &str) -> Result<PathBuf> {
+    let own = env::current_exe().context("this program does not know where it is")?;
+    let binary = own.with_file_name(format!("{chapter}{}", env::consts::EXE_SUFFIX));
+    if !binary.is_file() {
+        bail!("{} is not there: run `cargo test --workspace` first, or leave out --tested", binary.display());
+    }
+    Ok(binary)
 }
 
 /// The cargo that started this program, in the workspace's folder.
@@ -113,9 +130,9 @@ pub fn build_release(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     executable.with_context(|| format!("{package} has no binary: give it a src/main.rs"))
 }
 
-impl Runner for ReleaseBinary<'_> {
+impl Runner for Program<'_> {
     fn prepare(&mut self, chapter: &str) -> Result<()> {
-        self.binary = Some(build_release(self.workspace, chapter)?);
+        self.binary = Some(if self.is_tests { tested(chapter)? } else { build_release(self.workspace, chapter)? });
         Ok(())
     }
 
@@ -185,7 +202,7 @@ mod tests {
         );
         let section = |name: &str| Section { chapter: "demo".into(), name: name.into(), module: name.into() };
         let out = fixture.workspace.root.join("out");
-        let mut runner = ReleaseBinary::new(&fixture.workspace);
+        let mut runner = Program::release(&fixture.workspace);
         runner.prepare("demo").unwrap();
         runner.run(&section("first"), 43, &["--scale".into(), "book".into()], &out).unwrap();
         let wanted = format!("first --seed 43 --no-progress --out {} --scale book", out.display());
@@ -193,5 +210,7 @@ mod tests {
         let error = runner.run(&section("other"), 43, &[], &out).unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && error.contains("some words"), "{error}");
         assert!(runner.prepare("none").is_err());
+        let error = Program::of_tests(&fixture.workspace).prepare("none").unwrap_err().to_string();
+        assert!(error.contains("none is not there: run `cargo test --workspace` first"), "{error}");
     }
 }

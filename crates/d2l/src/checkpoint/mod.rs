@@ -229,8 +229,12 @@ pub(crate) fn remove_leftovers(folder: &Path, is_ours: impl Fn(&str) -> bool) ->
     Ok(())
 }
 
-/// Lets `write` fill a new file beside `path`, which then takes the place of `path` in one step.
-pub(crate) fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+/// Lets `write` fill a new file beside `path`, which then takes the place of `path` in one step; makes the folder where there
+/// is none. Readers see the old or the new file, never a part.
+///
+/// # Errors
+/// What `write` gives, and where the file cannot be made or put in its place. No new file is left then.
+pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

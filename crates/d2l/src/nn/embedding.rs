@@ -1,4 +1,4 @@
-//! The embedding layer (section 14.1).
+//! The embedding layer (section 14.4).
 
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, Module};

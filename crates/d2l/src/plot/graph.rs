@@ -9,6 +9,7 @@ use super::scene::{Align, INK, Label, Point, Rect, Scene, WHITE};
 
 const COLUMN: f64 = 62.0;
 const ROW: f64 = 58.0;
+const GAP: f64 = 8.0;
 const MARGIN: f64 = 26.0;
 const TEXT: f64 = 14.0;
 const HALF: f64 = 15.0;
@@ -80,6 +81,13 @@ impl Graph {
         self
     }
 
+    /// How far columns are apart: further than usual where neighbors in a row have long names.
+    fn column(&self) -> f64 {
+        let pairs = self.nodes.iter().flat_map(|a| self.nodes.iter().map(move |b| (a, b)));
+        let beside = pairs.filter(|(a, b)| a.at.1 == b.at.1 && a.at.0 < b.at.0);
+        beside.map(|(a, b)| (a.half().0 + b.half().0 + GAP) / (b.at.0 - a.at.0)).fold(COLUMN, f64::max)
+    }
+
     /// The room at the left and the right, which the widest node fits into.
     fn margin(&self) -> f64 {
         self.nodes.iter().map(|node| node.half().0 + 4.0).fold(MARGIN, f64::max)
@@ -92,9 +100,9 @@ impl Graph {
 }
 
 impl Node {
-    /// The middle, `margin` from the figure's left border where the column is 0.
-    fn center(&self, margin: f64) -> Point {
-        (margin + self.at.0 * COLUMN, MARGIN + self.at.1 * ROW)
+    /// The middle, `margin` from the figure's left border where the column is 0, with columns `column` apart.
+    fn center(&self, margin: f64, column: f64) -> Point {
+        (margin + self.at.0 * column, MARGIN + self.at.1 * ROW)
     }
 
     /// Half the width and height.
@@ -127,18 +135,18 @@ impl Draw for Graph {
             }
         }
         let furthest = |along: fn(&Node) -> f64| self.nodes.iter().map(along).fold(0.0, f64::max);
-        let margin = self.margin();
+        let (margin, column) = (self.margin(), self.column());
         let mut scene = Scene::new(
-            2.0 * margin + COLUMN * furthest(|node| node.at.0),
+            2.0 * margin + column * furthest(|node| node.at.0),
             2.0 * MARGIN + ROW * furthest(|node| node.at.1),
         );
         for (from, to) in &self.edges {
             let (from, to) = (self.find(from)?, self.find(to)?);
-            let (start, end) = (from.center(margin), to.center(margin));
+            let (start, end) = (from.center(margin, column), to.center(margin, column));
             scene.arrow(from.border(start, end), to.border(end, start), EDGE, 1.2);
         }
         for node in &self.nodes {
-            let ((x, y), half) = (node.center(margin), node.half());
+            let ((x, y), half) = (node.center(margin, column), node.half());
             match node.kind {
                 Kind::Value => {
                     let area = Rect { left: x - half.0, top: y - half.1, right: x + half.0, bottom: y + half.1 };
@@ -176,6 +184,17 @@ mod tests {
     }
 
     #[test]
+    fn neighbors_with_long_names_do_not_touch() -> Result<(), PlotError> {
+        let (short, long) =
+            (Graph::new().value("a", (0, 0)).value("b", (1, 0)), Graph::new().value("daughter", (0, 0)));
+        assert_eq!(short.column(), COLUMN);
+        let long = long.value("granddaughter", (1, 0)).value("grandmother", (3, 1));
+        let halves = long.nodes[0].half().0 + long.nodes[1].half().0;
+        assert!(long.column() > halves && long.column() < halves + 2.0 * GAP);
+        Ok(())
+    }
+
+    #[test]
     fn an_arrow_needs_both_its_nodes() {
         let error = Graph::new().value("x", (0, 0)).path(["x", "z"]).to_svg().unwrap_err().to_string();
         assert!(error.contains("`z`"), "{error}");
@@ -185,7 +204,7 @@ mod tests {
     fn arrows_end_at_borders() {
         let graph = Graph::new().value("x", (0, 0)).operation("f", "f", (1, 0));
         let (x, f) = (&graph.nodes[0], &graph.nodes[1]);
-        let (left, right) = (x.center(MARGIN), f.center(MARGIN));
+        let (left, right) = (x.center(MARGIN, COLUMN), f.center(MARGIN, COLUMN));
         assert_eq!(x.border(left, right), (MARGIN + HALF, MARGIN));
         assert_eq!(f.border(right, left), (MARGIN + COLUMN - HALF, MARGIN));
     }

@@ -215,12 +215,11 @@ pub fn run(config: &Config, nb: &mut Notebook) -> anyhow::Result<()> {
     nb.cell("Negative sampling")?;
     let mut noise = nb.stream(Purpose::Sampling, "noise words");
     let negatives = negatives(&contexts, &corpus, config.num_noise_words, &mut noise)?;
-    if let (Some(&center), Some(contexts), Some(noise)) =
-        (centers.first(), contexts.rows().next(), negatives.rows().next())
-    {
-        nb.show("a central word", vocab.token(center)?)?;
-        nb.show("its contexts", vocab.tokens(contexts)?.join(" "))?;
-        nb.show("its noise words", vocab.tokens(noise)?.join(" "))?;
+    let known = (0..centers.len()).find(|&word| centers[word] != Vocab::UNKNOWN && contexts.row(word).len() > 1);
+    if let Some(word) = known {
+        nb.show("a central word", vocab.token(centers[word])?)?;
+        nb.show("its contexts", vocab.tokens(contexts.row(word))?.join(" "))?;
+        nb.show("its noise words", vocab.tokens(negatives.row(word))?.join(" "))?;
     }
     nb.metric("noise_distance", distance(negatives.ids(), &noise_weights(&corpus)))?;
 

@@ -6,3 +6,4 @@ mod determinism;
 mod flags;
 mod reference;
 mod sections;
+mod texts;
