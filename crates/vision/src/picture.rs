@@ -236,6 +236,21 @@ mod tests {
     }
 
     #[test]
+    fn four_inks_become_rgb() -> Outcome {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/cmyk.jpg");
+        let picture = Picture::open(&path)?;
+        assert_eq!((picture.width(), picture.height()), (16, 8));
+        for (column, wanted) in [(3, [255u8, 0, 0]), (12, [0, 255, 0])] {
+            let pixel = &picture.pixels()[3 * (16 * 3 + column)..][..3];
+            assert!(
+                pixel.iter().zip(wanted).all(|(got, wanted)| got.abs_diff(wanted) < 12),
+                "{pixel:?}, not {wanted:?}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
     fn damaged_and_strange_files_are_named() -> Outcome {
         let good = png(40, 40, ExtendedColorType::Rgb8, &[7; 4800])?;
         let mut huge = good.clone();
