@@ -1,4 +1,4 @@
-"""Trains the book's image classifiers and the nets of sections 13.11, 13.12, 14.4 and 14.10 in PyTorch, for the page
+"""Trains the book's image classifiers and the nets of sections 13.11 to 13.14, 14.4 and 14.10 in PyTorch, for the page
 parity.md.
 
     python3 scripts/parity.py                        every section below, seeds 1 to 3
@@ -8,7 +8,7 @@ parity.md.
 Reads the settings of the recorded runs from `notebooks-md/<section>/run.json`, the data from the folder that the
 sections fetch them to (for all but the classifiers also from a folder that D2L_MIRROR names), and adds what the runs
 reached to `notebooks-md/parity/pytorch.json`; `cargo xtask weave` puts it on the page.
-Needs PyTorch 2, NumPy and Pillow.
+Needs PyTorch 2, NumPy and Pillow, for the two sections of Kaggle torchvision too.
 """
 
 import argparse
@@ -19,7 +19,6 @@ import math
 import os
 import sys
 import time
-import zipfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
@@ -39,6 +38,7 @@ RESULTS = PAGES / "parity" / "pytorch.json"
 DATA = Path(os.environ.get("D2L_DATA_DIR", ROOT / "data"))
 sys.path.insert(0, str(ROOT / "scripts" / "bench"))
 
+import kaggle  # noqa: E402
 import nlp_pretraining  # noqa: E402
 import segmentation  # noqa: E402
 import style_transfer  # noqa: E402
@@ -97,15 +97,30 @@ SCHEDULES = {
 }
 
 
+EFFICIENTNET = "efficientnet/efficientnet-lite0-57934424.pth"
+
+
 def fcn(record, device):
-    pictures, weights = "voc2012_subset/VOCdevkit/VOC2012", "efficientnet/efficientnet-lite0-57934424.pth"
-    return segmentation.trainings(record, located(pictures), located(weights), device)
+    pictures = "voc2012_subset/VOCdevkit/VOC2012"
+    return segmentation.trainings(record, located(pictures), located(EFFICIENTNET), device)
 
 
 def neural_style(record, device):
     weights = "vgg19/vgg19_conv1_1-conv5_1_u8.safetensors.gz"
     files = [located(f"images/{name}.jpg") for name in ("rainier", "autumn-oak")] + [located(weights)]
     return style_transfer.trainings(record, *files, device)
+
+
+CIFAR10_FILES = [f"cifar10/cifar10_batch_{number}.png" for number in range(4)], "cifar10/trainLabels.csv.zip"
+
+
+def kaggle_cifar10(record, device):
+    rows, table = CIFAR10_FILES
+    return kaggle.cifar10_trainings(record, [located(path) for path in rows], located(table), device)
+
+
+def kaggle_dog(record, device):
+    return kaggle.dog_trainings(record, located("dog_breed"), located(EFFICIENTNET), device)
 
 
 def word2vec(record, device):
@@ -141,6 +156,8 @@ NETS = {
     "optimization/lr-scheduler": (lambda c: vision_nets.lenet(nn.ReLU, nn.MaxPool2d), lambda layer: None, SCHEDULES),
     "vision/fcn": fcn,
     "vision/neural-style": neural_style,
+    "vision/kaggle-cifar10": kaggle_cifar10,
+    "vision/kaggle-dog": kaggle_dog,
     "nlp-pretraining/word2vec-pretraining": word2vec,
     "nlp-pretraining/bert-pretraining": bert,
 }
@@ -164,17 +181,13 @@ def images(kind, count, side):
 def cifar10(examples):
     """CIFAR-10's first 3,000 training pictures at most, and the 1,000 after those to test with, `(n, 3, 32, 32)` from 0 to 1:
     what the section trains on where it cannot have the whole set."""
-    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-    folder = DATA / "cifar10"
+    rows, table = CIFAR10_FILES
     try:
-        rows = [np.asarray(Image.open(folder / f"cifar10_batch_{number}.png")) for number in range(4)]
-        with zipfile.ZipFile(folder / "trainLabels.csv.zip") as archive:
-            lines = archive.read("trainLabels.csv").decode().split()[1:]
+        pixels, labels = kaggle.cifar10([DATA / path for path in rows], DATA / table)
     except FileNotFoundError as error:
         sys.exit(f"{error.filename} is not there: `cargo run --release -p vision -- image-augmentation` fetches it")
-    pixels = np.concatenate(rows).reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2)
-    x = torch.from_numpy(pixels.astype(np.float32) / 255)
-    y = torch.tensor([names.index(line.split(",")[1]) for line in lines[: len(x)]])
+    x = torch.from_numpy(pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    y = torch.tensor(labels)
     count = min(examples, 3000)
     return (x[:count], y[:count]), (x[3000:], y[3000:])
 

@@ -126,7 +126,7 @@ def cifar10_trainings(record, rows, table, device):
 
 
 def frozen_net(device, weights=None):
-    """EfficientNet-Lite0 with its own thousand outputs, which is not trained here; with random weights if none are given."""
+    """EfficientNet-Lite0 with its own thousand outputs, not trained here; its weights are random if none are given."""
     net = EfficientNetLite0(1000)
     if weights is not None:
         net.load_state_dict(torch.load(weights, weights_only=True))

@@ -35,7 +35,10 @@ impl Gradients {
 
     /// The gradient for `tensor`, if the loss depends on it.
     pub fn find(&self, tensor: &Tensor) -> Option<&Tensor> {
-        self.get(tensor).ok()
+        match self.rows.get(&tensor.id()) {
+            Some(rows) => rows.whole().ok(),
+            None => self.store.get(tensor),
+        }
     }
 
     /// The gradient for `tensor` by its rows, if it is a table that the loss depends on by lookups alone.

@@ -1,11 +1,11 @@
 //! The gradient of a table of which some rows were looked up.
 //!
-//! It is zero but for those rows, which are kept without the others: a table of 400,000 rows has as many in a gradient
-//! of 4,096 lookups, and most optimizers need none of them.
+//! It is zero but for those rows, which are kept without the others: of a table of 400,000 rows, 4,096 lookups need no
+//! more than 4,096.
 
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{DType, Result, Shape, Tensor, bail};
+use candle_core::{DType, Device, Result, Shape, Tensor, bail};
 
 use super::kernel::{self, Float, for_float};
 use super::parallel;
@@ -69,7 +69,7 @@ impl RowGradient {
             };
             Ok(())
         })?;
-        let values = Tensor::from_vec(values, (ids.len(), width), &candle_core::Device::Cpu)?;
+        let values = Tensor::from_vec(values, (ids.len(), width), &Device::Cpu)?;
         Ok(Self { shape: (rows, width), ids, values, whole: OnceLock::new() })
     }
 
@@ -146,8 +146,6 @@ fn with_values<'a, T: Float>(
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
-
     use super::*;
 
     fn lookup(ids: &[u32], grads: &[[f32; 2]]) -> Result<Lookup> {

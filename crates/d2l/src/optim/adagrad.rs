@@ -46,7 +46,7 @@ impl Rule<1> for AdagradRule {
         }
     }
 
-    fn needs_gradient(&self, step: Step) -> bool {
+    fn leaves_zeros(&self, step: Step) -> bool {
         step.weight_decay == 0.0
     }
 

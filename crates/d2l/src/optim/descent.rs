@@ -108,7 +108,7 @@ pub trait Rule<const N: usize>: Sync {
     fn update<T: Float>(&self, step: Step, w: &mut [T], g: &[T], state: [&mut [T]; N]);
 
     /// Whether a step leaves elements whose gradient is zero, and their state, as they are.
-    fn needs_gradient(&self, _step: Step) -> bool {
+    fn leaves_zeros(&self, _step: Step) -> bool {
         false
     }
 
@@ -407,7 +407,7 @@ fn update_rows<T: Float, R: Rule<N>, const N: usize>(
     }
     borrow_all::<T>(state, Vec::with_capacity(N), &mut |mut state| {
         kernel::write_with::<T>(w, rows.values(), |w, g| {
-            let bounds: Vec<(usize, usize)> = if rule.needs_gradient(step) {
+            let bounds: Vec<(usize, usize)> = if rule.leaves_zeros(step) {
                 // Rows that follow each other are one piece.
                 let runs = ids.chunk_by(|a, b| a + 1 == *b);
                 runs.map(|run| (run[0] as usize * width, (run[0] as usize + run.len()) * width)).collect()
@@ -415,7 +415,7 @@ fn update_rows<T: Float, R: Rule<N>, const N: usize>(
                 let len = parallel::BLOCK;
                 (0..w.len().div_ceil(len)).map(|block| (block * len, ((block + 1) * len).min(w.len()))).collect()
             };
-            let zeros = vec![T::zero(); if rule.needs_gradient(step) { 0 } else { parallel::BLOCK }];
+            let zeros = vec![T::zero(); if rule.leaves_zeros(step) { 0 } else { parallel::BLOCK }];
             let mut states: Vec<_> = state.iter_mut().map(|state| pieces(state, &bounds).into_iter()).collect();
             let mut tasks = Vec::with_capacity(bounds.len());
             for (&(start, end), w) in bounds.iter().zip(pieces(w, &bounds)) {

@@ -59,7 +59,7 @@ impl Rule<1> for SgdRule {
         }
     }
 
-    fn needs_gradient(&self, step: Step) -> bool {
+    fn leaves_zeros(&self, step: Step) -> bool {
         self.momentum == 0.0 && step.weight_decay == 0.0
     }
 
