@@ -15,7 +15,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use crate::word_vectors::Table;
+use crate::word_vectors::{Parts, Table};
 
 const SOURCE: &str = "source";
 
@@ -62,7 +62,7 @@ impl CachedVectors {
         if !(of(&self.ends, 8) && of(&self.order, 4) && of(&self.vectors, 4) && of(&self.norms, 4)) {
             return false;
         }
-        let (words, ends, order, vectors, norms) = self.parts();
+        let Parts { words, ends, order, vectors, norms } = self.parts();
         let len = ends.len();
         len > 0
             && order.len() == len
@@ -74,20 +74,20 @@ impl CachedVectors {
             && order.iter().all(|&number| (number as usize) < len)
     }
 
-    pub(crate) fn parts(&self) -> (&[u8], &[u64], &[u32], &[f32], &[f32]) {
+    pub(crate) fn parts(&self) -> Parts<'_> {
         let bytes = |range: &Range<usize>| &self.file[range.clone()];
-        (
-            bytes(&self.words),
-            bytemuck::cast_slice(bytes(&self.ends)),
-            bytemuck::cast_slice(bytes(&self.order)),
-            bytemuck::cast_slice(bytes(&self.vectors)),
-            bytemuck::cast_slice(bytes(&self.norms)),
-        )
+        Parts {
+            words: bytes(&self.words),
+            ends: bytemuck::cast_slice(bytes(&self.ends)),
+            order: bytemuck::cast_slice(bytes(&self.order)),
+            vectors: bytemuck::cast_slice(bytes(&self.vectors)),
+            norms: bytemuck::cast_slice(bytes(&self.norms)),
+        }
     }
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
 }
 
 /// Writes words and vectors to `path`: under another name first, which is then changed.

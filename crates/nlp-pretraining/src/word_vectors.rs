@@ -27,6 +27,16 @@ enum Store {
     Cache(CachedVectors),
 }
 
+/// The tables of words and vectors, wherever they lie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    pub words: &'a [u8],
+    pub ends: &'a [u64],
+    pub order: &'a [u32],
+    pub vectors: &'a [f32],
+    pub norms: &'a [f32],
+}
+
 /// Words and vectors in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -129,16 +139,16 @@ impl WordVectors {
         }
     }
 
-    fn parts(&self) -> (&[u8], &[u64], &[u32], &[f32], &[f32]) {
+    fn parts(&self) -> Parts<'_> {
         match &self.0 {
-            Store::Memory(table) => (&table.words, &table.ends, &table.order, &table.vectors, &table.norms),
+            Store::Memory(Table { words, ends, order, vectors, norms }) => Parts { words, ends, order, vectors, norms },
             Store::Cache(cached) => cached.parts(),
         }
     }
 
     /// How many words there are, the unknown one among them.
     pub fn len(&self) -> usize {
-        self.parts().1.len()
+        self.parts().ends.len()
     }
 
     /// Never: there is always the unknown word.
@@ -148,20 +158,20 @@ impl WordVectors {
 
     /// How many numbers a vector has.
     pub fn dimension(&self) -> usize {
-        self.parts().3.len() / self.len().max(1)
+        self.parts().vectors.len() / self.len().max(1)
     }
 
     /// The word with a number.
     #[doc(alias = "idx_to_token")]
     pub fn word(&self, number: usize) -> Option<&str> {
-        let (words, ends, ..) = self.parts();
+        let Parts { words, ends, .. } = self.parts();
         (number < ends.len()).then(|| std::str::from_utf8(word_at(words, ends, number)).unwrap_or(Vocab::UNKNOWN_TOKEN))
     }
 
     /// The number of a word, the first of its rows.
     #[doc(alias = "token_to_idx")]
     pub fn number(&self, word: &str) -> Option<usize> {
-        let (words, ends, order, ..) = self.parts();
+        let Parts { words, ends, order, .. } = self.parts();
         let at = order.partition_point(|&number| word_at(words, ends, number as usize) < word.as_bytes());
         let number = *order.get(at)? as usize;
         (word_at(words, ends, number) == word.as_bytes()).then_some(number)
@@ -174,7 +184,7 @@ impl WordVectors {
 
     fn row(&self, number: usize) -> &[f32] {
         let dimension = self.dimension();
-        &self.parts().3[number * dimension..][..dimension]
+        &self.parts().vectors[number * dimension..][..dimension]
     }
 
     /// The vectors of words, `(words, dimension)`; zero for unknown ones.
@@ -192,7 +202,7 @@ impl WordVectors {
     ///
     /// The unknown word, whose vector is zero, has the cosine 0 with everything.
     pub fn nearest(&self, x: &[f32], k: usize) -> Vec<(usize, f32)> {
-        let (.., vectors, norms) = self.parts();
+        let Parts { vectors, norms, .. } = self.parts();
         let (dimension, length) = (self.dimension(), norm(x).max(f32::MIN_POSITIVE));
         let mut cosines = vec![0f32; norms.len()];
         cosines.par_chunks_mut(ROWS).enumerate().for_each(|(block, cosines)| {

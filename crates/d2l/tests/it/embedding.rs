@@ -116,7 +116,7 @@ fn a_table_that_is_used_otherwise_too_has_a_whole_gradient() -> Result<()> {
     assert_eq!(grads.get(&table)?.to_vec2::<f32>()?, [[2.0, 2.0], [2.0, 2.0], [2.0, 2.0]]);
     // candle's own backward pass knows no rows.
     let store = twice.sum_all()?.backward()?;
-    assert_eq!(store.get(&table).map(|grad| grad.to_vec2::<f32>()).transpose()?, Some(vec![vec![2.0; 2]; 3]));
+    assert_eq!(store.get(&table).map(Tensor::to_vec2::<f32>).transpose()?, Some(vec![vec![2.0; 2]; 3]));
     // A table that is itself computed hands its gradient on.
     let grads = backward(&embedding(&ids, &(table.as_tensor() * 2.0)?)?.sum_all()?)?;
     assert_eq!(grads.get(&table)?.to_vec2::<f32>()?, [[2.0, 2.0], [0.0, 0.0], [4.0, 4.0]]);
@@ -127,7 +127,7 @@ fn a_table_that_is_used_otherwise_too_has_a_whole_gradient() -> Result<()> {
 fn clipping_scales_the_rows() -> Result<()> {
     let table = Var::new(&[[3f32], [9.0], [4.0]], &Device::Cpu)?;
     let mut grads = backward(&(embedding(&Tensor::new(&[0u32, 2], &Device::Cpu)?, &table)?.sqr()? / 2.0)?.sum_all()?)?;
-    assert_eq!(clip_gradients(&mut grads, &[table.clone()], 1.0)?, 5.0);
+    assert_eq!(clip_gradients(&mut grads, std::slice::from_ref(&table), 1.0)?, 5.0);
     assert_eq!(grads.rows(&table).map(|rows| rows.ids().to_vec()), Some(vec![0, 2]));
     let clipped = grads.get(&table)?.flatten_all()?.to_vec1::<f32>()?;
     assert!((clipped[0] - 0.6).abs() < 1e-6 && clipped[1] == 0.0 && (clipped[2] - 0.8).abs() < 1e-6, "{clipped:?}");
