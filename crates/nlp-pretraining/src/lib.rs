@@ -18,6 +18,7 @@ pub mod skip_gram_examples;
 pub mod subword_vectors;
 mod vector_cache;
 pub mod vector_files;
+pub mod vector_text;
 pub mod wiki_text;
 pub mod word_vectors;
 

@@ -20,7 +20,7 @@ use crate::co_occurrences::CoOccurrences;
 use crate::penn_treebank::PennTreebank;
 use crate::probability_ratios::{correlation, log_ratios, ratio_table};
 use crate::query_words::{count_computing_words, count_shared, listed, queries};
-use crate::vector_files::write_text;
+use crate::vector_text::write_text;
 
 /// Hyperparameters. The book trains nothing here: window, exponent and learning rate are the paper's
 /// (Pennington, Socher and Manning, 2014), cutoff and passes those of its authors' example on a small text.
