@@ -5,5 +5,6 @@
 pub mod determinism;
 pub mod flags;
 pub mod gradients;
+pub mod pytorch;
 pub mod resuming;
 pub mod smoke;
