@@ -55,7 +55,8 @@ pub fn skip_gram(
 ) -> Result<Tensor> {
     let v = embed_v.forward(centers)?; // (batch, 1, embed)
     let u = embed_u.forward(contexts_negatives)?; // (batch, max_len, embed)
-    matmul(&v, &u.transpose(1, 2)?) // (batch, 1, max_len)
+    // The smaller one is transposed, since its gradient is transposed back.
+    matmul(&u, &v.transpose(1, 2)?)?.transpose(1, 2) // (batch, max_len, 1) -> (batch, 1, max_len)
 }
 
 /// The skip-gram model: two vectors for each word.
