@@ -57,12 +57,12 @@ pub fn read_text(path: &Path) -> Result<WordVectors, DataError> {
             announced = Some(values[0] as usize);
             continue;
         }
-        let builder = builder.get_or_insert_with(|| WordVectorsBuilder::new(announced.unwrap_or(values.len())));
-        if values.is_empty() || values.len() != builder.dimension() {
-            let (got, wanted) = (values.len(), builder.dimension());
+        let wanted = builder.as_ref().map(WordVectorsBuilder::dimension).or(announced).unwrap_or(values.len());
+        if values.is_empty() || values.len() != wanted {
+            let got = values.len();
             return Err(at_fault(format!("`{}` has {got} numbers, not {wanted}", start_of(word))));
         }
-        builder.push(word, &values);
+        builder.get_or_insert_with(|| WordVectorsBuilder::new(wanted)).push(word, &values);
     }
     match builder {
         Some(builder) => Ok(builder.finish()),
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn what_is_no_vector_is_named_with_its_line() -> anyhow::Result<()> {
         let long = [b"a 1 2\nb ", &b"1 ".repeat(600_000)[..]].concat();
-        let cases: [(&[u8], &str); 10] = [
+        let cases: [(&[u8], &str); 11] = [
             (b"", "holds no word vector"),
             (b"2 3\n", "holds no word vector"),
             (b"a 1 2\nb 1\n", "line 2: `b` has 1 numbers, not 2"),
@@ -158,6 +158,7 @@ mod tests {
             (b"a 1 2\n\n", "line 2: `` has 0 numbers, not 2"),
             (b"1 3\na 1 2\n", "line 2: `a` has 2 numbers, not 3"),
             (b"a 1 2\nb 1 x\n", "line 2: `x` is no number"),
+            (b"1 99999999999999\na 1 2\n", "line 2: `a` has 2 numbers, not 1000000"),
             (b"a 1 nan\n", "line 1: NaN is no coordinate"),
             (b"a 1 2\nd\xe9j 1 2\n", "line 2: the byte 0xE9 is not UTF-8"),
         ];
