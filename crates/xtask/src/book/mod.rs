@@ -52,10 +52,15 @@ pub fn book(workspace: &Workspace, options: &Options) -> Result<()> {
         // mdBook copies what is no page of its own.
         copy(&documentation(workspace)?, &sources.join("src/doc"))?;
     }
-    let mut site = cargo(workspace);
-    site.args(["run", "--quiet", "--package", "site", "--"]).arg(&sources).arg(&out);
-    let status = site.status().context("cannot start cargo")?;
-    if !status.success() {
+    // Of the whole workspace, like the tests: for one package alone, cargo would compile what all share once more, with the
+    // features that this package asks for.
+    let build = cargo(workspace).args(["build", "--quiet", "--workspace", "--bin", "site"]).status();
+    if !build.context("cannot start cargo")?.success() {
+        bail!("the program that builds the site does not build: see above");
+    }
+    let site = target(workspace).join("debug").join(format!("site{}", std::env::consts::EXE_SUFFIX));
+    let status = std::process::Command::new(&site).arg(&sources).arg(&out).status();
+    if !status.with_context(|| format!("cannot start {}", site.display()))?.success() {
         bail!("the site was not built: see above");
     }
     say(format!("the site is in {}: open {}", out.display(), out.join("index.html").display()))
@@ -63,14 +68,16 @@ pub fn book(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// Builds the documentation of `d2l` and the chapters; its folder.
 fn documentation(workspace: &Workspace) -> Result<PathBuf> {
-    let crates = documented_crates(workspace)?;
-    let packages = crates.iter().flat_map(|name| ["--package", name]);
-    let status = cargo(workspace).args(["doc", "--no-deps", "--quiet", "--lib"]).args(packages).status();
+    let status = cargo(workspace).args(["doc", "--workspace", "--no-deps", "--quiet"]).status();
     if !status.context("cannot start cargo")?.success() {
         bail!("the documentation does not build: see above (or pass --no-docs for a site without it)");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.root.join("target"), PathBuf::from);
-    Ok(target.join("doc"))
+    Ok(target(workspace).join("doc"))
+}
+
+/// Where cargo puts what it builds.
+fn target(workspace: &Workspace) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.root.join("target"), PathBuf::from)
 }
 
 /// Copies a folder with all that is in it; files of the same names are replaced.
