@@ -1,5 +1,5 @@
-"""Trains the book's image classifiers and the nets of sections 13.11 to 13.14, 14.4 and 14.10 in PyTorch, for the page
-parity.md.
+"""Trains the book's image classifiers and the nets of sections 13.11 to 13.14, 14.4, 14.10, 15.2, 15.3, 15.5, 15.7, 16.3,
+16.4, 16.6, 16.7, 16.9 and 16.10 in PyTorch, for the page parity.md.
 
     python3 scripts/parity.py                        every section below, seeds 1 to 3
     python3 scripts/parity.py cnn/resnet --seeds 5 --device cuda --jobs 5
@@ -8,7 +8,8 @@ parity.md.
 Reads the settings of the recorded runs from `notebooks-md/<section>/run.json`, the data from the folder that the
 sections fetch them to (for all but the classifiers also from a folder that D2L_MIRROR names), and adds what the runs
 reached to `notebooks-md/parity/pytorch.json`; `cargo xtask weave` puts it on the page.
-Needs PyTorch 2, NumPy and Pillow, for the two sections of Kaggle torchvision too.
+Needs PyTorch 2, NumPy and Pillow, for the two sections of Kaggle torchvision too, for 15.7 tokenizers. Word vectors are
+those that a section of chapter 15 has read and kept.
 """
 
 import argparse
@@ -39,16 +40,23 @@ DATA = Path(os.environ.get("D2L_DATA_DIR", ROOT / "data"))
 sys.path.insert(0, str(ROOT / "scripts" / "bench"))
 
 import kaggle  # noqa: E402
+import nlp_applications  # noqa: E402
 import nlp_pretraining  # noqa: E402
+import recommender  # noqa: E402
 import segmentation  # noqa: E402
 import style_transfer  # noqa: E402
 import vision_nets  # noqa: E402
 
 
-def located(path):
-    """A file or folder where the sections fetch theirs to, or in the first of the mirrors that has it."""
+def places_of(path):
+    """Where a file or folder may be: where the sections fetch theirs to, and in the mirrors."""
     mirrors = [Path(mirror) for mirror in os.environ.get("D2L_MIRROR", "").split(",") if mirror and "://" not in mirror]
-    places = [folder / path for folder in [DATA, *mirrors]]
+    return [folder / path for folder in [DATA, *mirrors]]
+
+
+def located(path):
+    """The first of those places that has it."""
+    places = places_of(path)
     for place in places:
         if place.exists():
             return place
@@ -131,6 +139,45 @@ def bert(record, device):
     return nlp_pretraining.bert_trainings(record, located("wikitext-2/wiki.train.tokens.gz"), device)
 
 
+def review_archives():
+    whole = [place for place in places_of("aclImdb/aclImdb_v1.tar.gz") if place.exists()]
+    return whole[:1] or [located(f"imdb/aclImdb_{part}.tar.gz") for part in ("train", "test")]
+
+
+def word_vectors(config):
+    """What the sections keep of a set of vectors that they have read: of the book's file, or of one that stands in."""
+    names = [f"word-vectors/{config['embedding']}{part}.safetensors" for part in ("", "-vectors", "-top20k", "-top2716")]
+    kept = [place for name in names for place in places_of(name) if place.exists()]
+    return kept[0] if kept else located(names[0])
+
+
+def sentiments(make, record, device):
+    return nlp_applications.sentiment_trainings(record, review_archives(), word_vectors(record["config"]), device, make)
+
+
+def sentence_pairs():
+    names = "snli/snli_validation.tsv", "snli_extra/cad_nli_all_combined_train.tsv.gz", "snli/snli_test.tsv"
+    return [located(name) for name in names]
+
+
+def inference_by_attention(record, device):
+    return nlp_applications.attention_trainings(record, sentence_pairs(), word_vectors(record["config"]), device)
+
+
+def inference_by_bert(record, device):
+    files = [located(f"bert_minilm_l3/{name}") for name in ("bert_l3_h384_i8.safetensors.gz", "vocab.txt")]
+    return nlp_applications.finetuning_trainings(record, sentence_pairs(), *files, device)
+
+
+def ratings(trainings, record, device):
+    whole = [place for place in places_of("ml-100k/ml-100k.zip") if place.exists()]
+    return trainings(record, whole[0] if whole else located("ml-100k/ml-100k.inter"), device)
+
+
+def clicks(trainings, record, device):
+    return trainings(record, located, device)
+
+
 # The section that trains on color pictures by Adam, in one of its trainings on mirror images too.
 AUGMENTED = "vision/image-augmentation"
 
@@ -160,6 +207,16 @@ NETS = {
     "vision/kaggle-dog": kaggle_dog,
     "nlp-pretraining/word2vec-pretraining": word2vec,
     "nlp-pretraining/bert-pretraining": bert,
+    "nlp-applications/sentiment-analysis-rnn": partial(sentiments, nlp_applications.bi_rnn),
+    "nlp-applications/sentiment-analysis-cnn": partial(sentiments, nlp_applications.text_cnn),
+    "nlp-applications/natural-language-inference-attention": inference_by_attention,
+    "nlp-applications/natural-language-inference-bert": inference_by_bert,
+    "recommender/mf": partial(ratings, recommender.mf_trainings),
+    "recommender/autorec": partial(ratings, recommender.autorec_trainings),
+    "recommender/neumf": partial(ratings, recommender.neumf_trainings),
+    "recommender/seqrec": partial(ratings, recommender.seqrec_trainings),
+    "recommender/fm": partial(clicks, recommender.fm_trainings),
+    "recommender/deepfm": partial(clicks, recommender.deepfm_trainings),
 }
 
 

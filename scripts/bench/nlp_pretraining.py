@@ -39,9 +39,12 @@ class BertEncoder(nn.Module):
         self.position_embedding = nn.Parameter(torch.randn(1, max_len, hidden))
         self.blocks = nn.ModuleList(EncoderBlock(hidden, inner, heads, dropout, bias=True) for _ in range(layers))
 
-    def forward(self, tokens, segments, valid_lens):
+    def embedded(self, tokens, segments):
         x = self.token_embedding(tokens) + self.segment_embedding(segments)
-        x = x + self.position_embedding[:, : x.shape[1]]
+        return x + self.position_embedding[:, : x.shape[1]]
+
+    def forward(self, tokens, segments, valid_lens):
+        x = self.embedded(tokens, segments)
         for block in self.blocks:
             x = block(x, valid_lens)
         return x

@@ -5,9 +5,12 @@ Names, sizes and optimizers are those of `crates/bench/src/workloads.rs`. A work
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from detection import TinySsd, multibox_target, ssd_loss, tiny_ssd_anchors
-from nlp_pretraining import Bert, SkipGram, bert_losses, skip_gram_losses
+from nlp_applications import BertClassifier, BiRnn, DecomposableAttention, TextCnn
+from nlp_pretraining import Bert, BertEncoder, SkipGram, bert_losses, skip_gram_losses
+from recommender import Caser, DeepFactorizationMachine, MatrixFactorization, NeuMf, bpr_losses, half_squares
 from sequence_nets import (
     AttentionDecoder,
     EncoderDecoder,
@@ -39,6 +42,8 @@ from vision_nets import (
 
 VOCABULARY, SOURCE, TARGET = 28, 184, 201
 TREEBANK, WIKITEXT = 6719, 20256
+WORDS = 20_000
+USERS, MOVIES = 943, 1682
 
 
 def classifier(net, batch, side, learning_rate):
@@ -326,6 +331,93 @@ def embedding_adam():
     return net, step
 
 
+def texts_classifier(net, classes, learning_rate, *inputs):
+    """Classes of texts or of pairs of texts, by Adam."""
+    net.train()
+    labels = torch.randint(classes, inputs[0].shape[:1])
+    optimizer = torch.optim.Adam(net.parameters(), lr=learning_rate)
+
+    def step():
+        optimizer.zero_grad()
+        value = F.cross_entropy(net(*inputs), labels)
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
+def texts(batch, steps):
+    return torch.randint(WORDS, (batch, steps))
+
+
+def vectors():
+    """A vector of 50 numbers for each word."""
+    return torch.randn(WORDS, 50)
+
+
+def bert_finetuning():
+    """Pairs of texts of different lengths."""
+    batch, steps = 32, 128
+    net = BertClassifier(BertEncoder(WORDS, 256, 512, 4, 2, 0.1, 512), 256)
+    segments = (torch.arange(steps) >= steps // 4).long().repeat(batch, 1)
+    lens = torch.randint(steps // 2, steps + 1, (batch,))
+    return texts_classifier(net, 3, 1e-4, texts(batch, steps), segments, lens)
+
+
+def factorization():
+    """Ratings of movies by people, by Adam with weight decay."""
+    net = MatrixFactorization(USERS, MOVIES, 30)
+    users, movies, stars = torch.randint(USERS, (512,)), torch.randint(MOVIES, (512,)), torch.randint(1, 6, (512,)).float()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.002, weight_decay=1e-5)
+
+    def step():
+        optimizer.zero_grad()
+        value = half_squares(net(users, movies), stars).mean()
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
+def ranking(net, batch, learning_rate, *sequences):
+    """Movies that people chose, each beside one that they did not, by Adam with weight decay; `sequences` are what they chose
+    before, if the net sees that."""
+    net.train()
+    users = torch.randint(USERS, (batch,))
+    chosen, others = torch.randint(MOVIES, (batch,)), torch.randint(MOVIES, (batch,))
+    optimizer = torch.optim.Adam(net.parameters(), lr=learning_rate, weight_decay=1e-5)
+
+    def step():
+        optimizer.zero_grad()
+        value = bpr_losses(*net.both(users, *sequences, chosen, others)).mean()
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
+def clicks():
+    """Rows of categories, with a click or without, by Adam."""
+    fields, categories, batch = 34, 100, 2048
+    net = DeepFactorizationMachine([categories] * fields, 10)
+    net.train()
+    rows = torch.randint(categories, (batch, fields)) + categories * torch.arange(fields)
+    labels = torch.randint(2, (batch,)).float()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+
+    def step():
+        optimizer.zero_grad()
+        value = F.binary_cross_entropy_with_logits(net(rows), labels)
+        value.backward()
+        optimizer.step()
+        return value
+
+    return net, step
+
+
 WORKLOADS = {
     "softmax": lambda: classifier(softmax_regression(), 256, 28, 0.1),
     "mlp": lambda: classifier(mlp(), 256, 28, 0.1),
@@ -360,4 +452,14 @@ WORKLOADS = {
     "skip-gram": lambda: skip_gram(),
     "bert": lambda: bert(),
     "embedding-adam": lambda: embedding_adam(),
+    "bidirectional-lstm": lambda: texts_classifier(BiRnn(vectors(), 100, 2), 2, 0.01, texts(64, 500)),
+    "text-cnn": lambda: texts_classifier(TextCnn(vectors(), (3, 4, 5), 100, 0.5), 2, 0.001, texts(64, 500)),
+    "decomposable-attention": lambda: texts_classifier(
+        DecomposableAttention(WORDS, 50, 200, 0.2), 3, 0.001, texts(256, 50), texts(256, 50)
+    ),
+    "bert-finetuning": lambda: bert_finetuning(),
+    "matrix-factorization": lambda: factorization(),
+    "neumf": lambda: ranking(NeuMf(USERS, MOVIES, 10, (10, 10, 10)), 1024, 0.01),
+    "caser": lambda: ranking(Caser(USERS, MOVIES, 10), 4096, 0.04, torch.randint(MOVIES, (4096, 5))),
+    "deepfm": lambda: clicks(),
 }

@@ -2,7 +2,7 @@
 //! encoder and decoder.
 
 use d2l::nn::{Dropout, Embedding, LayerNorm, Linear};
-use d2l::ops::{add, relu};
+use d2l::ops::{add, gelu, relu};
 use d2l::prelude::*;
 use rnn::{Decoder, Encoder};
 
@@ -26,26 +26,53 @@ pub struct TransformerSizes {
     pub max_len: usize,
 }
 
+/// What stands between the two layers of a [`FeedForward`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FeedForwardActivation {
+    /// As in the book.
+    #[default]
+    Relu,
+    /// As in BERT's authors' models.
+    Gelu,
+}
+
 /// The same perceptron at each position: `(…, inputs)` to `(…, outputs)`.
 #[doc(alias = "PositionWiseFFN")]
 pub struct FeedForward {
     inner: Linear,
     outer: Linear,
+    activation: FeedForwardActivation,
 }
 
 impl FeedForward {
     /// A perceptron with one layer of `hidden` units.
     pub fn new(inputs: usize, hidden: usize, outputs: usize, vb: &VarBuilder) -> Result<Self> {
+        Self::with_activation(inputs, hidden, outputs, FeedForwardActivation::Relu, vb)
+    }
+
+    /// The same with another activation, for pretrained models that have one (section 15.7).
+    pub fn with_activation(
+        inputs: usize,
+        hidden: usize,
+        outputs: usize,
+        activation: FeedForwardActivation,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
         Ok(Self {
             inner: Linear::new(inputs, hidden, &vb.pp("inner"))?,
             outer: Linear::new(hidden, outputs, &vb.pp("outer"))?,
+            activation,
         })
     }
 }
 
 impl Module for FeedForward {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let inner = relu(&self.inner.forward(x)?)?; // (…, hidden)
+        let inner = self.inner.forward(x)?; // (…, hidden)
+        let inner = match self.activation {
+            FeedForwardActivation::Relu => relu(&inner)?,
+            FeedForwardActivation::Gelu => gelu(&inner)?,
+        };
         self.outer.forward(&inner) // (…, outputs)
     }
 }
@@ -80,21 +107,39 @@ pub struct EncoderBlock {
 impl EncoderBlock {
     /// A block of these sizes.
     pub fn new(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
-        Self::around(MultiHeadAttention::new(sizes.hidden, sizes.heads, sizes.dropout, &vb.pp("attention"))?, sizes, vb)
+        let attention = MultiHeadAttention::new(sizes.hidden, sizes.heads, sizes.dropout, &vb.pp("attention"))?;
+        Self::around(attention, FeedForwardActivation::Relu, sizes, vb)
     }
 
     /// The same with biases in its attention, as BERT has them (section 14.8).
     pub fn with_bias(sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
-        let &TransformerSizes { hidden, heads, dropout, .. } = sizes;
-        Self::around(MultiHeadAttention::with_bias(hidden, heads, dropout, &vb.pp("attention"))?, sizes, vb)
+        Self::with_activation(FeedForwardActivation::Relu, sizes, vb)
     }
 
-    fn around(attention: MultiHeadAttention, sizes: &TransformerSizes, vb: &VarBuilder) -> Result<Self> {
+    /// [`EncoderBlock::with_bias`] with another activation in its feed-forward net, for pretrained models that have one
+    /// (section 15.7).
+    pub fn with_activation(
+        activation: FeedForwardActivation,
+        sizes: &TransformerSizes,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
+        let &TransformerSizes { hidden, heads, dropout, .. } = sizes;
+        let attention = MultiHeadAttention::with_bias(hidden, heads, dropout, &vb.pp("attention"))?;
+        Self::around(attention, activation, sizes, vb)
+    }
+
+    fn around(
+        attention: MultiHeadAttention,
+        activation: FeedForwardActivation,
+        sizes: &TransformerSizes,
+        vb: &VarBuilder,
+    ) -> Result<Self> {
         let &TransformerSizes { hidden, feed_forward, .. } = sizes;
+        let inner = &vb.pp("feed_forward");
         Ok(Self {
             attention,
             norm1: AddNorm::new(sizes, &vb.pp("norm1"))?,
-            feed_forward: FeedForward::new(hidden, feed_forward, hidden, &vb.pp("feed_forward"))?,
+            feed_forward: FeedForward::with_activation(hidden, feed_forward, hidden, activation, inner)?,
             norm2: AddNorm::new(sizes, &vb.pp("norm2"))?,
         })
     }

