@@ -69,7 +69,8 @@ fn broken(workspace: &Workspace, file: &Path, target: &str) -> Result<Option<Str
     Ok(None)
 }
 
-/// Sections that a page mentions by number without a link to their page, where there is one.
+/// Sections that a page mentions by number without a link to their page, where there is one; and sentences that were left to be
+/// written.
 pub fn mentions(workspace: &Workspace) -> Result<Vec<Problem>> {
     let mut files = Vec::new();
     markdown_files(&workspace.pages_dir(), &mut files)?;
@@ -82,6 +83,10 @@ pub fn mentions(workspace: &Workspace) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for file in &files {
         for (line, text) in prose(&read(file)?) {
+            if text.contains("TODO") {
+                let shown = workspace.relative(file);
+                problems.push(Problem::line(shown, line, "a TODO is left: write the sentence, or take it out"));
+            }
             for number in bare_mentions(&text) {
                 if let Some(page) = pages.get(&number).filter(|page| *page != file) {
                     let (shown, page) = (workspace.relative(file), workspace.relative(page).display());
@@ -230,10 +235,11 @@ mod tests {
         );
         fixture.write(
             "notebooks-md/demo/second-thing.md",
-            "# 3.2 Second\n[section 3.1](first.md), sections 9.9 and 3.1.\n",
+            "# 3.2 Second\n[section 3.1](first.md), sections 9.9 and 3.1.\n\nTODO: the loss\n",
         );
         let problems: Vec<String> = mentions(&fixture.workspace).unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        assert!(problems[2].starts_with("notebooks-md/demo/second-thing.md:4: a TODO is left"), "{problems:?}");
         assert!(problems[0].starts_with("notebooks-md/demo/first.md:2: section 3.2 is no link"), "{problems:?}");
         assert!(problems[1].starts_with("notebooks-md/demo/second-thing.md:2: section 3.1 is no link"), "{problems:?}");
         assert_eq!(
