@@ -297,32 +297,6 @@ pub(crate) mod tests {
         assert!(BertTokenizer::read_pieces(Path::new("/no/such/file")).is_err());
     }
 
-    /// As many sentences as SNLI has, of fourteen words from forty thousand. `cargo test --release -p nlp-applications --lib
-    /// as_many -- --ignored --nocapture` says how long they take.
-    #[test]
-    #[ignore = "a measurement"]
-    fn as_many_sentences_as_snli_has_take_seconds() -> Outcome {
-        const SENTENCES: u64 = 1_140_000;
-        let word = |number: u64| -> String {
-            let letters = (0..3 + number % 8)
-                .map(|place| number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(7 * place as u32));
-            letters.map(|bits| char::from(b'a' + (bits % 26) as u8)).collect()
-        };
-        let words: Vec<String> = (0..40_000).map(word).collect();
-        let sentence = |sentence: u64| -> String {
-            let place = |place: u64| (sentence * 14 + place).wrapping_mul(0x2545_F491_4F6C_DD1D) >> 20;
-            (0..14).map(|at| words[place(at) as usize % words.len()].as_str()).collect::<Vec<_>>().join(" ")
-        };
-        let sentences: Vec<String> = (0..SENTENCES).map(sentence).collect();
-        let tokenizer = some_pieces()?;
-        let started = std::time::Instant::now();
-        let ids = tokenizer.encode_all(&sentences.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let seconds = started.elapsed().as_secs_f64();
-        println!("{} sentences in {seconds:.1} s", ids.len());
-        assert!(ids.len() as u64 == SENTENCES && seconds < 30.0);
-        Ok(())
-    }
-
     proptest! {
         #[test]
         fn a_text_is_the_words_between_its_spaces(texts in prop::collection::vec("[a-cÉİ\u{301}\u{200b}中!# \t\u{3000}]{0,20}|\\PC{0,12}", 0..6)) {

@@ -7,3 +7,4 @@ mod flags;
 mod reference;
 mod sections;
 mod weights;
+mod word_pieces;
