@@ -136,12 +136,39 @@ fn missed<'a>(
     })
 }
 
+/// What `check --run` holds, and what it lets pass.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Which {
+    /// Whether a section may have no more than a sample of its data.
+    pub allow_sample: bool,
+    /// Sections whose recorded run took longer are left out, where a number of seconds is given.
+    pub within: Option<f64>,
+}
+
+/// The sections whose fastest recorded run took so many seconds at most, and the others.
+fn within<'a>(
+    workspace: &Workspace,
+    sections: impl Iterator<Item = &'a Section>,
+    seconds: Option<f64>,
+) -> Result<(Vec<&'a Section>, Vec<&'a Section>)> {
+    let (mut short, mut long) = (Vec::new(), Vec::new());
+    for section in sections {
+        let takes = read_run(&workspace.record_dir(section)).map(|run| run.least_seconds());
+        let is_long = match seconds {
+            Some(seconds) => takes? > seconds,
+            None => false,
+        };
+        if is_long { long.push(section) } else { short.push(section) }
+    }
+    Ok((short, long))
+}
+
 /// Runs every section that has targets, prints its medians against the bands, and returns what fails.
 pub fn run_targets(
     workspace: &Workspace,
     chapters: &[Chapter],
     options: &Options,
-    allow_sample: bool,
+    which: Which,
     runner: &mut (impl Runner + Sync),
 ) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
@@ -154,13 +181,16 @@ pub fn run_targets(
         let path = workspace.targets_path(&chapter.name);
         let shown = workspace.relative(&path);
         let sections = chapter.sections.iter().filter(|section| all_targets.contains_key(&section.name));
-        let sections: Vec<&Section> = sections.collect();
+        let (sections, long) = within(workspace, sections, which.within)?;
+        for section in long {
+            say(format!("{} {}: left out, it takes longer\n", chapter.name, section.name))?;
+        }
         let all_runs = run_all_seeds(&sections, options, runner)?;
         for (section, runs) in sections.into_iter().zip(all_runs) {
             let name = &section.name;
             if runs.iter().any(|run| run.data == Data::Sample) {
                 say(format!("{} {name}: skipped, it has only a sample of its data\n", chapter.name))?;
-                if !allow_sample {
+                if !which.allow_sample {
                     let message = format!(
                         "{name} was not held against its targets: fetch the full data (or, where it cannot be had, pass \
                          --allow-sample)"
@@ -278,9 +308,11 @@ mod tests {
     fn runs_are_held_against_the_bands_and_samples_are_not_passed() {
         let fixture = recorded();
         let chapters = fixture.workspace.chapters().unwrap();
-        let run = |allow_sample, runner: &mut FakeRunner<'_>| {
-            run_targets(&fixture.workspace, &chapters, &OPTIONS, allow_sample, runner).unwrap().len()
+        let run_which = |which, runner: &mut FakeRunner<'_>| {
+            run_targets(&fixture.workspace, &chapters, &OPTIONS, which, runner).unwrap().len()
         };
+        let run =
+            |allow_sample, runner: &mut FakeRunner<'_>| run_which(Which { allow_sample, ..Which::default() }, runner);
         let mut runner = FakeRunner::new(&fixture);
         assert_eq!(run(false, &mut runner), 0);
         runner.data = "sample";
@@ -288,5 +320,9 @@ mod tests {
         assert_eq!(run(true, &mut runner), 0);
         fixture.write("crates/demo/targets.json", r#"{"first": {"train_loss": {"max": 0.43}}}"#);
         assert_eq!(run(false, &mut FakeRunner::new(&fixture)), 1);
+        for (seconds, misses) in [(1e6, 1), (0.0, 0)] {
+            let which = Which { within: Some(seconds), ..Which::default() };
+            assert_eq!(run_which(which, &mut FakeRunner::new(&fixture)), misses, "within {seconds} s");
+        }
     }
 }

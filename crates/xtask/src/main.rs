@@ -31,6 +31,7 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use chapters::{Section, Workspace};
+use check::Which;
 use record::Options;
 use report::{Problem, is_closed_pipe, say};
 use run::Program;
@@ -156,7 +157,7 @@ enum Command {
     },
     /// Check pages, sources, recorded results against their targets, and links.
     #[command(
-        after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --run linear-nets\n  cargo xtask check --run attention --jobs 2"
+        after_help = "Examples:\n  cargo xtask check\n  cargo xtask check --run linear-nets\n  cargo xtask check --run attention --jobs 2\n  cargo xtask check --run cnn --within 60"
     )]
     Check {
         /// Only this chapter, as its crate is named.
@@ -170,6 +171,9 @@ enum Command {
         /// Let a section pass that has only a sample of its data, and so cannot be held against its targets.
         #[arg(long, requires = "run")]
         allow_sample: bool,
+        /// Leave out the sections whose recorded run took more than so many seconds.
+        #[arg(long, requires = "run", value_name = "SECONDS")]
+        within: Option<f64>,
         /// Runs that go on side by side, on one thread each.
         #[arg(long, requires = "run", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         jobs: u16,
@@ -280,13 +284,19 @@ fn start(arguments: Arguments) -> Result<bool> {
             DataAction::Verify { names } => data::start(&workspace, "verify", &names),
             DataAction::Clean { names, all: _ } => data::clean(&data::cache(&workspace), &names).map(|()| true),
         },
-        Command::Check { chapter, run, tested, allow_sample, jobs } => {
+        Command::Check { chapter, run, tested, allow_sample, within, jobs } => {
             let chosen = workspace.select(chapter.as_deref())?;
             let mut problems = check::check(&workspace, &workspace.chapters()?, &chosen)?;
             if run {
                 let options = Options { seeds: 3, jobs: usize::from(jobs), flags: Vec::new() };
                 let mut runner = if tested { Program::of_tests(&workspace) } else { Program::release(&workspace) };
-                problems.extend(check::run_targets(&workspace, &chosen, &options, allow_sample, &mut runner)?);
+                problems.extend(check::run_targets(
+                    &workspace,
+                    &chosen,
+                    &options,
+                    Which { allow_sample, within },
+                    &mut runner,
+                )?);
             }
             conclude(&problems)
         }
