@@ -24,6 +24,9 @@ const BLOCK: usize = 128 * 1024;
 /// Positions in one product where several images stand side by side.
 const POSITIONS: usize = 256;
 
+/// Up to so many outputs a row are copied one by one: quicker than a call of the function that copies memory.
+const SHORT: usize = 8;
+
 /// At most this many partial sums of the weight's gradient, whatever the number of threads; half as many of a weight
 /// that is itself large.
 const PARTIAL_SUMS: usize = 8;
@@ -150,10 +153,14 @@ impl Convolution {
         let (width, step) = (self.windows.columns.output, self.windows.columns.stride);
         self.for_each_line(block, stride, |start, read, from| {
             let line = &mut columns[start..start + width];
-            line[..read.start].fill(T::zero());
-            line[read.end..].fill(T::zero());
-            if step == 1 {
+            if read.len() < width {
+                line[..read.start].fill(T::zero());
+                line[read.end..].fill(T::zero());
+            }
+            if step == 1 && width > SHORT {
                 line[read.clone()].copy_from_slice(&x[from..from + read.len()]);
+            } else if step == 1 {
+                line[read].iter_mut().zip(&x[from..]).for_each(|(line, &x)| *line = x);
             } else {
                 line[read].iter_mut().zip(x[from..].iter().step_by(step)).for_each(|(line, &x)| *line = x);
             }

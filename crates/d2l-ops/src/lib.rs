@@ -40,6 +40,7 @@ mod packed;
 #[doc(hidden)]
 pub mod parallel;
 mod pool;
+mod recording;
 mod recurrence;
 mod reduce;
 mod reduction;
@@ -79,6 +80,7 @@ pub use lstm::lstm;
 pub use matmul::matmul;
 pub use max_pool2d::{adaptive_max_pool2d, max_pool1d, max_pool2d};
 pub use pool::{Pool1dConfig, Pool2dConfig};
+pub use recording::unrecorded;
 pub use recurrence::{RecurrentWeights, Steps};
 pub use reduce::{max, max_keepdim, mean, mean_keepdim, sum, sum_keepdim};
 pub use reduction::Reduction;

@@ -33,6 +33,10 @@ pub fn sum<T: Float>(x: &[T]) -> T {
 
 /// The largest element, or not a number where there is one; minus infinity where there are no elements.
 pub fn max<T: Float>(x: &[T]) -> T {
+    if x.len() < 2 * LANES {
+        // Lanes of a short row cost more than they save.
+        return x.iter().copied().fold(T::neg_infinity(), larger);
+    }
     let lanes =
         Arch::new().dispatch(Fold { inputs: [x], start: T::neg_infinity(), f: |max, [x]: [T; 1]| larger(max, x) });
     lanes.into_iter().fold(T::neg_infinity(), larger)

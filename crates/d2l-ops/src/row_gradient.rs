@@ -39,8 +39,7 @@ impl RowGradient {
     fn sum<T: Float>(lookups: &[Lookup], (rows, width): (usize, usize)) -> Result<Self> {
         // Sorted by row, and within a row in the order of the lookups: always the same order of summation.
         let all = lookups.iter().flat_map(|lookup| lookup.ids.iter());
-        let mut places: Vec<u64> = all.zip(0u64..).map(|(&id, place)| u64::from(id) << 32 | place).collect();
-        places.sort_unstable();
+        let places = by_id(all.zip(0u64..).map(|(&id, place)| u64::from(id) << 32 | place).collect());
         let groups: Vec<&[u64]> = places.chunk_by(|a, b| a >> 32 == b >> 32).collect();
         let ids: Vec<u32> = groups.iter().map(|group| (group[0] >> 32) as u32).collect();
         let mut values = Vec::new();
@@ -127,6 +126,35 @@ impl RowGradient {
     }
 }
 
+/// Sorts places, each below its id in the upper half, by id; those of one id stay in the order in which they come.
+fn by_id(mut places: Vec<u64>) -> Vec<u64> {
+    /// Of an id, what one pass looks at.
+    const DIGIT: u32 = 11;
+    if places.len() < 1 << DIGIT {
+        // The passes would spend their time on empty buckets.
+        places.sort_unstable();
+        return places;
+    }
+    let largest = places.iter().max().map_or(0, |place| place >> 32);
+    let mut sorted = vec![0; places.len()];
+    for shift in (32..64 - largest.leading_zeros() + 32).step_by(DIGIT as usize) {
+        let digit = |place: u64| (place >> shift) as usize & ((1 << DIGIT) - 1);
+        let mut starts = [0usize; 1 << DIGIT];
+        places.iter().for_each(|&place| starts[digit(place)] += 1);
+        let mut start = 0;
+        for bucket in &mut starts {
+            start += std::mem::replace(bucket, start);
+        }
+        for &place in &places {
+            let next = &mut starts[digit(place)];
+            sorted[*next] = place;
+            *next += 1;
+        }
+        std::mem::swap(&mut places, &mut sorted);
+    }
+    places
+}
+
 /// Calls `body` with the gradients of all lookups.
 fn with_values<'a, T: Float>(
     lookups: &'a [Lookup],
@@ -166,6 +194,18 @@ mod tests {
         assert_eq!(twice.whole()?.to_vec2::<f32>()?[3], [12.0, 16.0]);
         assert!(gradient.with_values(Tensor::zeros((2, 2), DType::F32, &Device::Cpu)?).is_err());
         Ok(())
+    }
+
+    #[test]
+    fn many_places_are_sorted_as_few_are() {
+        // Ids of one, two and three digits, and no id above 0.
+        for largest in [1, 50, 5_000, 9_000_000] {
+            let id = |place: u64| (place * 2_654_435_761) % largest;
+            let places: Vec<u64> = (0..10_000).map(|place| id(place) << 32 | place).collect();
+            let mut expected = places.clone();
+            expected.sort_unstable();
+            assert_eq!(by_id(places), expected, "ids below {largest}");
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ use super::Gradients;
 use super::kernel::{self, Float, for_float};
 use super::matmul::stacked_products;
 use super::parallel;
+use super::recording::records;
 use super::row;
 use super::row_gradient::{Lookup, RowGradient};
 
@@ -83,7 +84,7 @@ pub(crate) fn apply3(x: &Tensor, y: &Tensor, z: &Tensor, op: impl CustomOp3 + Se
 /// The result of an operation on tensors on the CPU, part of the graph where an argument is.
 pub(crate) fn apply(arguments: Vec<Tensor>, op: impl Operation) -> Result<Tensor> {
     let (storage, shape) = op.forward(&arguments)?;
-    if !arguments.iter().any(Tensor::track_op) {
+    if !records() || !arguments.iter().any(Tensor::track_op) {
         return Ok(Tensor::from_storage(Storage::Cpu(storage), shape, candle_core::op::BackpropOp::none(), false));
     }
     let links: Vec<Option<Arc<Link>>> = arguments

@@ -10,6 +10,7 @@ use super::progress::title;
 use super::{Notebook, Table};
 use crate::data::Dataset;
 use crate::data::fashion_mnist::{ImageLoader, label_names};
+use crate::ops::unrecorded;
 use crate::plot::{self, Chart, Image, ImageGrid};
 use crate::train::{EpochRecord, History};
 
@@ -107,7 +108,7 @@ impl Notebook {
         while seen < images.examples() && mistakes.len() < count {
             let indices: Vec<usize> = (seen..(seen + AT_A_TIME).min(images.examples())).collect();
             let (x, y) = images.dataset().batch(&indices, self.device())?;
-            let predicted = net.forward_t(&x, false)?.argmax(D::Minus1)?.to_vec1::<u32>()?;
+            let predicted = unrecorded(|| net.forward_t(&x, false))?.argmax(D::Minus1)?.to_vec1::<u32>()?;
             for (row, (label, predicted)) in y.to_vec1::<u32>()?.into_iter().zip(predicted).enumerate() {
                 let shown = || Ok::<_, anyhow::Error>((Image::from_tensor(&x.get(row)?)?, label, predicted));
                 if first.len() < count {

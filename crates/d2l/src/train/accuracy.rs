@@ -6,6 +6,7 @@ use candle_nn::ModuleT;
 use super::Accumulator;
 use crate::Result;
 use crate::data::Batches;
+use crate::ops::unrecorded;
 
 /// Counts the rows of `scores` `(batch, classes)` whose largest entry stands at the label, `labels` being `(batch)` of
 /// `u32` (section 3.6).
@@ -29,7 +30,7 @@ pub fn evaluate_accuracy(net: &impl ModuleT, batches: &mut impl Batches<Batch = 
     let mut sums = Accumulator::<2>::new(); // correct predictions, predictions
     for batch in batches.epoch() {
         let (x, y) = batch?;
-        sums.add([count_correct(&net.forward_t(&x, false)?.detach(), &y)?, y.elem_count() as f64]);
+        sums.add([count_correct(&unrecorded(|| net.forward_t(&x, false))?, &y)?, y.elem_count() as f64]);
     }
     Ok(sums[0] / sums[1])
 }
