@@ -19,6 +19,8 @@ pub(super) struct AxisOptions {
     pub range: Option<Range<f64>>,
     pub log: bool,
     pub whole: bool,
+    /// Marks stand on zero: unless a range is chosen, a linear axis holds it, and ends there if no value lies beyond.
+    pub from_zero: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ pub(super) struct Axis {
     pub low: f64,
     pub high: f64,
     log: bool,
+    whole: bool,
     pub ticks: Vec<(f64, String)>,
     /// The power of ten that the tick labels leave out.
     pub exponent: Option<i32>,
@@ -58,7 +61,7 @@ impl AxisOptions {
         } else {
             linear_ticks(low, high, intervals, self.whole)
         };
-        Ok(Axis { low, high, log: self.log, ticks, exponent })
+        Ok(Axis { low, high, log: self.log, whole: self.whole, ticks, exponent })
     }
 
     fn range_of(&self, values: impl Iterator<Item = f64>) -> (f64, f64) {
@@ -72,6 +75,7 @@ impl AxisOptions {
             let margin = (MARGIN * (high / low).log10()).max(0.1);
             return ((low / 10_f64.powf(margin)).max(SMALLEST), (high * 10_f64.powf(margin)).min(LARGEST));
         }
+        let (low, high) = if self.from_zero { (low.min(0.0), high.max(0.0)) } else { (low, high) };
         let largest = low.abs().max(high.abs());
         let margin = if differ(low, high) {
             MARGIN * (high - low)
@@ -80,7 +84,13 @@ impl AxisOptions {
         } else {
             1.0
         };
-        (low - margin, high + margin)
+        if self.from_zero && low == 0.0 {
+            (0.0, high + margin)
+        } else if self.from_zero && high == 0.0 {
+            (low - margin, 0.0)
+        } else {
+            (low - margin, high + margin)
+        }
     }
 }
 
@@ -108,6 +118,22 @@ impl Axis {
         } else {
             (value - self.low) / (self.high - self.low)
         }
+    }
+
+    /// Where marks stand that begin at zero: there, or, as a logarithmic axis has none, at the axis's start.
+    pub fn base(&self) -> f64 {
+        if self.log { 0.0 } else { self.fraction(0.0) }
+    }
+
+    /// The axis, its range widened about the middle to `length` if it is shorter; no logarithmic one.
+    pub fn stretched(self, length: f64, intervals: usize) -> Self {
+        let more = (length - (self.high - self.low)) / 2.0;
+        if !more.is_finite() || more <= 0.0 {
+            return self;
+        }
+        let (low, high) = (self.low - more, self.high + more);
+        let (ticks, exponent) = linear_ticks(low, high, intervals, self.whole);
+        Self { low, high, ticks, exponent, ..self }
     }
 }
 
@@ -176,4 +202,38 @@ fn number(value: f64, decimals: usize) -> String {
 pub(super) fn superscript(power: i32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     power.to_string().chars().map(|c| c.to_digit(10).map_or('⁻', |digit| DIGITS[digit as usize])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_zero(values: &[f64]) -> Result<(f64, f64), PlotError> {
+        let options = AxisOptions { from_zero: true, ..AxisOptions::default() };
+        let axis = options.fit("y", values.iter().copied(), 5)?;
+        Ok((axis.low, axis.high))
+    }
+
+    #[test]
+    fn an_axis_from_zero_has_a_margin_only_where_values_lie() -> Result<(), PlotError> {
+        assert_eq!(from_zero(&[1.0, 2.0])?, (0.0, 2.1));
+        assert_eq!(from_zero(&[-2.0, -1.0])?, (-2.1, 0.0));
+        assert_eq!(from_zero(&[-1.0, 1.0])?, (-1.1, 1.1));
+        assert_eq!(from_zero(&[0.0])?, (0.0, 1.0));
+        assert_eq!(from_zero(&[])?, (0.0, 1.0));
+        Ok(())
+    }
+
+    #[test]
+    fn stretching_keeps_the_middle_and_never_shortens() -> Result<(), PlotError> {
+        let axis = AxisOptions { range: Some(0.0..2.0), ..AxisOptions::default() }.fit("x", std::iter::empty(), 4)?;
+        let longer = axis.clone().stretched(6.0, 4);
+        assert_eq!((longer.low, longer.high), (-2.0, 4.0));
+        assert_eq!(longer.ticks.iter().map(|tick| tick.0).collect::<Vec<_>>(), [-2.0, 0.0, 2.0, 4.0]);
+        for length in [1.0, f64::NAN, f64::INFINITY] {
+            let same = axis.clone().stretched(length, 4);
+            assert_eq!((same.low, same.high), (0.0, 2.0));
+        }
+        Ok(())
+    }
 }

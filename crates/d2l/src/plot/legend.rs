@@ -1,8 +1,8 @@
 //! The legend: a box where it hides least, or rows above the frame where it would hide too much everywhere.
 
-use super::chart::Mark;
 use super::font;
-use super::scene::{Align, Label, Point, Rect, Scene, WHITE};
+use super::scene::{Align, Label, Point, Rect, Scene, Stroke, WHITE};
+use super::series::{AREA_OPACITY, BAR_EDGE, BAR_OPACITY, Mark, RISE_WIDTH, STEM_WIDTH};
 
 const TEXT: f64 = 12.0;
 const ROW: f64 = 17.0;
@@ -38,6 +38,25 @@ pub(super) fn cover(area: &Rect, ink: &mut Vec<Point>) {
     for row in 0..=rows {
         let y = area.top + area.height() * row as f64 / rows.max(1) as f64;
         trace(&[(area.left, y), (area.right, y)], ink);
+    }
+}
+
+/// Adds points all over a polygon.
+pub(super) fn cover_polygon(corners: &[Point], ink: &mut Vec<Point>) {
+    let heights = corners.iter().map(|corner| corner.1);
+    let (top, bottom) =
+        heights.fold((f64::INFINITY, f64::NEG_INFINITY), |(top, bottom), y| (top.min(y), bottom.max(y)));
+    let rows = ((bottom - top) / 4.0).ceil().max(0.0) as usize;
+    for row in 0..rows {
+        let y = top + (bottom - top) * (row as f64 + 0.5) / rows as f64;
+        let sides = corners.iter().zip(corners.iter().cycle().skip(1));
+        let crossed = sides.filter(|(from, to)| (from.1 > y) != (to.1 > y));
+        let mut xs: Vec<f64> =
+            crossed.map(|(from, to)| from.0 + (y - from.1) / (to.1 - from.1) * (to.0 - from.0)).collect();
+        xs.sort_by(f64::total_cmp);
+        for pair in xs.chunks_exact(2) {
+            trace(&[(pair[0], y), (pair[1], y)], ink);
+        }
     }
 }
 
@@ -91,18 +110,33 @@ pub(super) fn draw_above(scene: &mut Scene, keys: &[Key], frame: &Rect, top: f64
 /// Draws a sample of a series and its name behind it.
 fn draw_entry(scene: &mut Scene, key: &Key, (left, middle): Point) {
     let right = left + SAMPLE;
+    let center = f64::midpoint(left, right);
+    let area = Rect { left: left + 4.0, top: middle - 4.5, right, bottom: middle + 4.5 };
     match key.mark {
         Mark::Line(stroke) | Mark::Contour(stroke) => scene.path(&[(left, middle), (right, middle)], stroke),
         Mark::Trace(stroke) => {
             scene.path(&[(left, middle), (right, middle)], stroke);
-            scene.dot((f64::midpoint(left, right), middle), 2.8, stroke.color);
+            scene.dot((center, middle), 2.8, stroke.color);
+        }
+        Mark::Steps(stroke) => {
+            let (low, high) = (middle + 4.0, middle - 4.0);
+            scene.path(&[(center, low), (center, high)], Stroke::solid(stroke.color, RISE_WIDTH));
+            scene.path(&[(left, low), (center, low)], stroke);
+            scene.path(&[(center, high), (right, high)], stroke);
+        }
+        Mark::Stems(color) => {
+            scene.path(&[(center, middle + 6.0), (center, middle - 3.5)], Stroke::solid(color, STEM_WIDTH));
+            scene.dot((center, middle - 3.5), 2.8, color);
         }
         Mark::Dots { radius, color } => {
-            scene.dot((f64::midpoint(left, right), middle), radius.clamp(2.0, ROW / 2.5), color);
+            scene.dot((center, middle), radius.clamp(2.0, ROW / 2.5), color);
         }
+        Mark::Histogram { color, .. } => scene.fill(area, color, 1.0),
         Mark::Bars { color, .. } => {
-            scene.fill(Rect { left: left + 4.0, top: middle - 4.5, right, bottom: middle + 4.5 }, color, 1.0);
+            scene.fill(area, color, BAR_OPACITY);
+            scene.outline(area, color, BAR_EDGE);
         }
+        Mark::Area(color) => scene.fill(area, color, AREA_OPACITY),
     }
     let at = (right + BESIDE, middle + Label::half_capital(TEXT));
     scene.text(Label::new(&key.label, at, TEXT, Align::Start));

@@ -1,4 +1,5 @@
-//! Figures as SVG and PNG: lines, points, bars, contours, surfaces, graphs, images and heat maps in the manner of the book's.
+//! Figures as SVG and PNG: lines, steps, stems, points, bars, areas, contours, surfaces, graphs, images and heat maps in
+//! the manner of the book's.
 //!
 //! A figure is built by chained calls and saved through the trait [`Figure`]. It draws with the embedded `DejaVu Sans`,
 //! so no system library is needed.
@@ -16,6 +17,7 @@
 
 mod axis;
 mod chart;
+mod chart_drawing;
 mod contour;
 mod figure;
 mod font;
@@ -24,9 +26,11 @@ mod heat_maps;
 mod image;
 mod image_grid;
 mod legend;
+mod marks;
 mod panels;
 mod render;
 mod scene;
+mod series;
 mod surface;
 mod terminal;
 

@@ -66,6 +66,32 @@ impl Rect {
         let at = |t: f64| (from.0 + t * dx, from.1 + t * dy);
         (enter <= leave).then(|| (at(enter), at(leave)))
     }
+
+    /// The part of a polygon inside (Sutherland and Hodgman); two parts are joined along the border.
+    pub fn clip_polygon(&self, mut corners: Vec<Point>) -> Vec<Point> {
+        let borders =
+            [(self.left, 1.0, false), (self.right, -1.0, false), (self.top, 1.0, true), (self.bottom, -1.0, true)];
+        for (border, inwards, across) in borders {
+            let along = |point: Point| if across { point.1 } else { point.0 };
+            let inside = |point: Point| inwards * (along(point) - border) >= 0.0;
+            let Some(&last) = corners.last() else { break };
+            let mut kept = Vec::with_capacity(corners.len() + 2);
+            let mut from = last;
+            for &to in &corners {
+                if inside(from) != inside(to) {
+                    let t = (border - along(from)) / (along(to) - along(from));
+                    let (x, y) = (from.0 + t * (to.0 - from.0), from.1 + t * (to.1 - from.1));
+                    kept.push(if across { (x, border) } else { (border, y) });
+                }
+                if inside(to) {
+                    kept.push(to);
+                }
+                from = to;
+            }
+            corners = kept;
+        }
+        corners
+    }
 }
 
 /// How a line is drawn; `dash` holds the lengths of strokes and gaps in turn, empty for a solid line.
@@ -266,4 +292,25 @@ fn dashes(points: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
         strokes.push(current);
     }
     strokes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_polygon_is_cut_at_the_frame() {
+        let frame = Rect { left: 0.0, top: 0.0, right: 4.0, bottom: 4.0 };
+        let square = |from: f64, to: f64| vec![(from, from), (to, from), (to, to), (from, to)];
+        assert_eq!(frame.clip_polygon(square(1.0, 2.0)), square(1.0, 2.0));
+        assert!(frame.clip_polygon(square(5.0, 6.0)).is_empty());
+        assert!(frame.clip_polygon(Vec::new()).is_empty());
+        for outside in [square(-9.0, 9.0), square(2.0, 9.0), square(-9.0, 1.0)] {
+            let corners = frame.clip_polygon(outside);
+            assert_eq!(corners.len(), 4, "{corners:?}");
+            assert!(corners.iter().all(|&corner| frame.contains(corner)), "{corners:?}");
+        }
+        // A corner beyond one border is cut off.
+        assert_eq!(frame.clip_polygon(vec![(1.0, 1.0), (3.0, 1.0), (2.0, -1.0)]).len(), 4);
+    }
 }

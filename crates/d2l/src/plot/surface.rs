@@ -12,7 +12,12 @@ use super::scene::{Align, GRID, INK, Label, Point, Scene, Stroke};
 const SIZE: (f64, f64) = (440.0, 388.0);
 const TICK_SIZE: f64 = 11.0;
 const LABEL_SIZE: f64 = 13.0;
-const LINE: Stroke = Stroke::solid(RGBColor(0x1f, 0x77, 0xb4), 0.9);
+/// The net of the first function, and of those beside it.
+const LINES: [Stroke; 3] = [
+    Stroke::solid(RGBColor(0x1f, 0x77, 0xb4), 0.9),
+    Stroke::solid(RGBColor(0xff, 0x7f, 0x0e), 0.9),
+    Stroke::solid(RGBColor(0x2c, 0xa0, 0x2c), 0.9),
+];
 /// From dark blue over green to yellow.
 const HEIGHTS: [RGBColor; 5] =
     [RGBColor(68, 1, 84), RGBColor(59, 82, 139), RGBColor(33, 145, 140), RGBColor(94, 201, 98), RGBColor(253, 231, 37)];
@@ -32,6 +37,18 @@ enum Look {
     Filled,
 }
 
+/// The values of a function over the grid, by x, then by y.
+type Heights = Vec<Vec<f64>>;
+
+/// A quadrilateral of the grid, all of whose corners are finite.
+struct Face {
+    corners: Vec<Point>,
+    /// The mean height of the corners.
+    mean: f64,
+    depth: f64,
+    net: usize,
+}
+
 /// A surface z = f(x, y) as a net of lines, or filled in colors by height, over axes in three dimensions.
 ///
 /// ```
@@ -46,8 +63,8 @@ enum Look {
 #[doc(alias = "plot_wireframe")]
 pub struct Surface {
     axes: [Vec<f64>; 2],
-    /// By x, then by y.
-    heights: Vec<Vec<f64>>,
+    /// Of the function, and of each beside it.
+    nets: Vec<Heights>,
     marks: Vec<Point3>,
     labels: [Option<String>; 3],
     look: Look,
@@ -62,8 +79,26 @@ impl Surface {
     {
         let xs: Vec<f64> = xs.iter().map(|x| x.as_()).collect();
         let ys: Vec<f64> = ys.iter().map(|y| y.as_()).collect();
-        let heights = xs.iter().map(|&x| ys.iter().map(|&y| f(x, y)).collect()).collect();
-        Self { axes: [xs, ys], heights, marks: Vec::new(), labels: [None, None, None], look: Look::Wireframe }
+        let nets = Vec::new();
+        Self { axes: [xs, ys], nets, marks: Vec::new(), labels: [None, None, None], look: Look::Wireframe }.beside(f)
+    }
+
+    /// Adds a second function over the same grid, as a net in another color also where the first is filled; it has gaps
+    /// where `g` is not finite. The z axis holds both.
+    ///
+    /// ```
+    /// use d2l::plot::{Figure, Surface};
+    ///
+    /// let axis: Vec<f64> = (-10..=10).map(|i| f64::from(i) / 10.0).collect();
+    /// let near_zero = Surface::new(&axis, &axis, |x, y| (x + y).exp()).beside(|x, y| 1.0 + x + y);
+    /// assert!(near_zero.to_svg()?.starts_with("<svg"));
+    /// # Ok::<(), d2l::plot::PlotError>(())
+    /// ```
+    pub fn beside(mut self, g: impl Fn(f64, f64) -> f64) -> Self {
+        let [xs, ys] = &self.axes;
+        let heights = xs.iter().map(|&x| ys.iter().map(|&y| g(x, y)).collect()).collect();
+        self.nets.push(heights);
+        self
     }
 
     /// Fills the surface in colors by its height.
@@ -107,45 +142,74 @@ impl Surface {
             return Err(PlotError::Argument("a surface needs two values or more along x and along y".to_owned()));
         }
         let [xs, ys] = &self.axes;
+        let heights = self.nets.iter().flatten().flatten().copied();
         Ok(Space {
             ranges: [
                 range(&mut xs.iter().copied()),
                 range(&mut ys.iter().copied()),
-                range(&mut self.heights.iter().flatten().copied().chain(self.marks.iter().map(|mark| mark.2))),
+                range(&mut heights.chain(self.marks.iter().map(|mark| mark.2))),
             ],
         })
     }
 
-    /// The quadrilaterals of the grid whose corners are all finite, from the furthest to the nearest, each with its mean
-    /// height.
-    fn faces(&self, space: &Space) -> Vec<(Vec<Point>, f64)> {
+    /// The faces of all functions, from the furthest to the nearest.
+    fn faces(&self, space: &Space) -> Vec<Face> {
         let [xs, ys] = &self.axes;
         let mut faces = Vec::new();
-        for i in 0..xs.len() - 1 {
-            for j in 0..ys.len() - 1 {
-                let corners = [(i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1)];
-                let corners = corners.map(|(i, j)| (xs[i], ys[j], self.heights[i][j]));
-                if corners.iter().all(|corner| corner.2.is_finite()) {
-                    let mean = corners.iter().map(|corner| corner.2).sum::<f64>() / 4.0;
-                    let depth = corners.iter().map(|&corner| space.depth(corner)).sum::<f64>();
-                    faces.push((depth, (corners.map(|corner| space.at(corner)).to_vec(), mean)));
+        for (net, heights) in self.nets.iter().enumerate() {
+            for i in 0..xs.len() - 1 {
+                for j in 0..ys.len() - 1 {
+                    let corners = [(i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1)];
+                    let corners = corners.map(|(i, j)| (xs[i], ys[j], heights[i][j]));
+                    if corners.iter().all(|corner| corner.2.is_finite()) {
+                        let mean = corners.iter().map(|corner| corner.2).sum::<f64>() / 4.0;
+                        let depth = corners.iter().map(|&corner| space.depth(corner)).sum::<f64>();
+                        faces.push(Face { corners: corners.map(|corner| space.at(corner)).to_vec(), mean, depth, net });
+                    }
                 }
             }
         }
-        faces.sort_by(|a, b| a.0.total_cmp(&b.0));
-        faces.into_iter().map(|(_, face)| face).collect()
+        faces.sort_by(|a, b| a.depth.total_cmp(&b.depth));
+        faces
     }
 
+    /// Draws the lines of the grid over which a function is finite, each function's in its color; those of several
+    /// functions from the furthest to the nearest.
     fn draw_wires(&self, scene: &mut Scene, space: &Space) {
         let [xs, ys] = &self.axes;
-        let along_y = (0..xs.len()).map(|i| (0..ys.len()).map(move |j| (i, j)).collect::<Vec<_>>());
-        let along_x = (0..ys.len()).map(|j| (0..xs.len()).map(move |i| (i, j)).collect::<Vec<_>>());
-        for line in along_y.chain(along_x) {
-            for run in line.split(|&(i, j)| !self.heights[i][j].is_finite()).filter(|run| run.len() > 1) {
-                let points: Vec<Point> =
-                    run.iter().map(|&(i, j)| space.at((xs[i], ys[j], self.heights[i][j]))).collect();
-                scene.path(&points, LINE);
+        let mut wires: Vec<(f64, Vec<Point>, Stroke)> = Vec::new();
+        for (net, heights) in self.nets.iter().enumerate() {
+            let along_y = (0..xs.len()).map(|i| (0..ys.len()).map(move |j| (i, j)).collect::<Vec<_>>());
+            let along_x = (0..ys.len()).map(|j| (0..xs.len()).map(move |i| (i, j)).collect::<Vec<_>>());
+            for line in along_y.chain(along_x) {
+                for run in line.split(|&(i, j)| !heights[i][j].is_finite()).filter(|run| run.len() > 1) {
+                    let corners: Vec<Point3> = run.iter().map(|&(i, j)| (xs[i], ys[j], heights[i][j])).collect();
+                    let depth = corners.iter().map(|&corner| space.depth(corner)).sum::<f64>() / run.len() as f64;
+                    let points = corners.into_iter().map(|corner| space.at(corner)).collect();
+                    wires.push((depth, points, LINES[net % LINES.len()]));
+                }
             }
+        }
+        if self.nets.len() > 1 {
+            wires.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        for (_, points, stroke) in wires {
+            scene.path(&points, stroke);
+        }
+    }
+
+    /// Draws the faces, each hiding what is behind it; of functions beside the first only the edges are drawn.
+    fn draw_faces(&self, scene: &mut Scene, space: &Space) {
+        let (low, high) = space.ranges[2];
+        for Face { mut corners, mean, net, .. } in self.faces(space) {
+            let edge = if net == 0 {
+                scene.polygon(corners.clone(), blend(&HEIGHTS, (mean - low) / (high - low)), 1.0);
+                Stroke::solid(INK, 0.25)
+            } else {
+                LINES[net % LINES.len()]
+            };
+            corners.push(corners[0]);
+            scene.path(&corners, edge);
         }
     }
 
@@ -242,14 +306,7 @@ impl Draw for Surface {
         self.draw_axes(&mut scene, &space);
         match self.look {
             Look::Wireframe => self.draw_wires(&mut scene, &space),
-            Look::Filled => {
-                let (low, high) = space.ranges[2];
-                for (mut corners, mean) in self.faces(&space) {
-                    scene.polygon(corners.clone(), blend(&HEIGHTS, (mean - low) / (high - low)), 1.0);
-                    corners.push(corners[0]);
-                    scene.path(&corners, Stroke::solid(INK, 0.25));
-                }
-            }
+            Look::Filled => self.draw_faces(&mut scene, &space),
         }
         for &mark in &self.marks {
             let (x, y) = space.at(mark);
@@ -302,7 +359,36 @@ mod tests {
         assert_eq!(faces.len(), 400);
         // The eye is at positive x and negative y: that corner comes last, lowest in the figure.
         let lowest = |face: &[Point]| face.iter().map(|point| point.1).fold(0.0, f64::max);
-        assert!(lowest(&faces[399].0) > lowest(&faces[0].0));
+        assert!(lowest(&faces[399].corners) > lowest(&faces[0].corners));
+        Ok(())
+    }
+
+    #[test]
+    fn two_functions_share_the_axes_and_have_a_color_each() -> Result<(), PlotError> {
+        let axis = [0.0, 1.0, 2.0];
+        let plane = Surface::new(&axis, &axis, |x, y| x + y);
+        let both = plane.clone().beside(|x, _| if x > 1.0 { f64::NAN } else { 9.0 });
+        assert_eq!((plane.space()?.ranges[2], both.space()?.ranges[2]), ((0.0, 4.0), (0.0, 9.0)));
+        let count = |surface: &Surface, color: &str| Ok::<_, PlotError>(surface.to_svg()?.matches(color).count());
+        assert_eq!((count(&plane, "#1F77B4")?, count(&plane, "#FF7F0E")?), (6, 0));
+        // Two lines along y, and three along x that end where the function does.
+        assert_eq!((count(&both, "#1F77B4")?, count(&both, "#FF7F0E")?), (6, 5));
+        assert_eq!(both.faces(&both.space()?).len(), 4 + 2);
+        let filled = both.filled();
+        assert_eq!((count(&filled, "#1F77B4")?, count(&filled, "#FF7F0E")?), (0, 2));
+        Ok(())
+    }
+
+    #[test]
+    fn far_lines_of_either_function_are_drawn_first() -> Result<(), PlotError> {
+        let axis = [0.0, 1.0];
+        let levels = Surface::new(&axis, &axis, |_, _| 1.0).beside(|_, _| 0.0);
+        let svg = levels.to_svg()?;
+        // Seen from above, the lower level has the furthest line, and the upper one the nearest.
+        let colors: Vec<&str> = svg.split("stroke=\"#").skip(1).filter_map(|line| line.get(..6)).collect();
+        let nets: Vec<&str> = colors.into_iter().filter(|color| ["1F77B4", "FF7F0E"].contains(color)).collect();
+        assert_eq!(nets.len(), 8);
+        assert_eq!((nets[0], nets[7]), ("FF7F0E", "1F77B4"));
         Ok(())
     }
 

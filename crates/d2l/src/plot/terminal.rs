@@ -1,6 +1,7 @@
 //! A chart in characters, for the terminal at the end of a training.
 
-use super::chart::{Chart, Mark};
+use super::chart::Chart;
+use super::series::{Mark, stairs};
 use super::{PlotError, scene::Point};
 
 const WIDTH: usize = 60;
@@ -9,7 +10,7 @@ const HEIGHT: usize = 15;
 const SIGNS: [char; 8] = ['•', '+', '×', 'o', '*', '#', '=', '~'];
 
 /// Draws the lines and points of `chart` in some 60 x 15 characters without colors, with the ends of both axes and a
-/// line that names the series. Bars are left out.
+/// line that names the series. Bars and areas are left out, and of stems all but the dots.
 ///
 /// ```
 /// use d2l::plot::{self, Chart};
@@ -34,14 +35,17 @@ pub fn terminal(chart: &Chart) -> Result<String, PlotError> {
             cells[row as usize][column as usize] = sign;
         }
     };
-    let drawn = chart.series.iter().filter(|series| !matches!(series.mark, Mark::Bars { .. }));
+    let left_out = |mark: &Mark| matches!(mark, Mark::Histogram { .. } | Mark::Bars { .. } | Mark::Area(_));
+    let drawn = chart.series.iter().filter(|series| !left_out(&series.mark));
     let mut legend = Vec::new();
     for (series, sign) in drawn.zip(SIGNS.into_iter().cycle()) {
-        let points: Vec<Option<Point>> = series.xs.iter().copied().zip(series.ys.iter().copied()).map(place).collect();
+        let points = series.points();
+        let points = if matches!(series.mark, Mark::Steps(_)) { stairs(&points) } else { points };
+        let points: Vec<Option<Point>> = points.into_iter().map(place).collect();
         for &point in points.iter().flatten() {
             mark(point, sign);
         }
-        if matches!(series.mark, Mark::Line(_) | Mark::Trace(_) | Mark::Contour(_)) {
+        if matches!(series.mark, Mark::Line(_) | Mark::Trace(_) | Mark::Contour(_) | Mark::Steps(_)) {
             for pair in points.windows(2) {
                 let [Some(from), Some(to)] = *pair else { continue };
                 let steps = (to.0 - from.0).abs().max((to.1 - from.1).abs()).clamp(1.0, 1000.0).ceil();

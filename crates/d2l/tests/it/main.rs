@@ -23,6 +23,7 @@ mod loss;
 mod matmul;
 mod optim;
 mod plot;
+mod plot_marks;
 mod pool;
 mod properties_data;
 mod properties_masks;

@@ -5,18 +5,18 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use d2l::plot::{self, Chart, Figure, HeatMaps, Image, ImageGrid, Panels, PlotError};
 
-type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const BLUE: [u8; 3] = [0x1f, 0x77, 0xb4];
 
-struct Picture {
-    width: usize,
-    height: usize,
+pub struct Picture {
+    pub width: usize,
+    pub height: usize,
     pixels: Vec<u8>,
 }
 
 impl Picture {
-    fn decode(png: &[u8]) -> Result<Self> {
+    pub fn decode(png: &[u8]) -> Result<Self> {
         let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info()?;
         let mut pixels = vec![0; reader.output_buffer_size().unwrap_or_default()];
         let info = reader.next_frame(&mut pixels)?;
@@ -24,7 +24,7 @@ impl Picture {
         Ok(Self { width: info.width as usize, height: info.height as usize, pixels })
     }
 
-    fn at(&self, x: usize, y: usize) -> [u8; 3] {
+    pub fn at(&self, x: usize, y: usize) -> [u8; 3] {
         let first = (y * self.width + x) * 3;
         [self.pixels[first], self.pixels[first + 1], self.pixels[first + 2]]
     }
@@ -35,7 +35,7 @@ impl Picture {
 }
 
 /// The texts of an SVG, in the order of drawing.
-fn texts(svg: &str) -> Vec<&str> {
+pub fn texts(svg: &str) -> Vec<&str> {
     svg.split("<text").skip(1).map(|text| text[text.find('>').unwrap() + 1..text.find("</").unwrap()].trim()).collect()
 }
 
@@ -64,7 +64,7 @@ fn normal_densities() -> Chart {
 }
 
 /// Numbers between 0 and 1 that look random and are the same at each run.
-fn noise(count: usize, start: u64) -> Vec<f64> {
+pub fn noise(count: usize, start: u64) -> Vec<f64> {
     let mut state = start;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -167,6 +167,8 @@ fn gallery() -> Result {
     save(&log_log(), folder, "log_log")?;
     save(&eight_lines(), folder, "eight_lines")?;
     save(&references(), folder, "references")?;
+    save(&crate::plot_marks::all(), folder, "marks")?;
+    save(&crate::plot_marks::surfaces(), folder, "surfaces")?;
     std::fs::write(folder.join("terminal.txt"), plot::terminal(&training_curve())?)?;
     Ok(())
 }
