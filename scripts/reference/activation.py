@@ -12,6 +12,7 @@ functions = {
     "tanh": torch.tanh,
     "gelu": functional.gelu,
     "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "leaky_relu": lambda x: functional.leaky_relu(x, 0.2),
 }
 for name, function in functions.items():
     x = torch.cat([reference.normal(3, 9, scale=2.0).detach(), torch.zeros(3, 1, dtype=torch.float64)], dim=1)

@@ -29,6 +29,7 @@ mod indices;
 #[doc(hidden)] // for the updates of optimizers
 pub mod kernel;
 mod layer_norm;
+mod leaky_relu;
 mod linear;
 mod loss;
 mod lstm;
@@ -74,6 +75,7 @@ pub use embedding::embedding;
 pub use gradients::Gradients;
 pub use gru::gru;
 pub use layer_norm::layer_norm;
+pub use leaky_relu::leaky_relu;
 pub use linear::linear;
 pub use loss::{binary_cross_entropy_with_logits, huber_loss, l1_loss, mse_loss, squared_loss};
 pub use lstm::lstm;

@@ -4,7 +4,7 @@
 //! longer than the arithmetic. Here the large factor is read where it lies: once, in pieces that fit the cache.
 //!
 //! Each element is summed by fused multiply-adds in the order of the inner dimension, in parts of a fixed size, whatever
-//! the number of threads.
+//! the number of threads; with very few rows in lanes, an order that depends on the inner dimension alone.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::kernel::Matrix;
 use super::memory::Disjoint;
 use super::packed::{Lanes, lanes, tile_rows};
+use super::row;
 
 /// Rows of the small factor at most: with more the large one is read too often.
 pub(super) const MOST_ROWS: usize = 64;
@@ -22,6 +23,9 @@ pub(super) const LEAST_ELEMENTS: usize = 32 * 1024;
 const DEPTH: usize = 128;
 /// Columns of the result in a task.
 const COLUMNS: usize = 256;
+/// Rows that would fill little of a vector: an element is then the dot product of a row and a column, vectors lying along the
+/// inner dimension.
+const FEW_ROWS: usize = 4;
 
 /// `out = keep · out + a b` for row-major `a` of `(m, k)` and a `b` of `(k, n)` that is row-major, or column-major where
 /// `transposed`, each with any distance between rows (columns); `out` is row-major, its rows `out_stride` apart. The
@@ -41,11 +45,14 @@ pub struct Skinny<'a, T> {
 pub(super) fn run<T: Lanes>(product: Skinny<'_, T>) {
     let Skinny { sizes: (m, k, n), a, b, transposed, keep, out, out_stride, threads } = product;
     let target = Disjoint::new(out);
-    let panels = if transposed { transpose(a, m, k) } else { Vec::new() };
+    let few = transposed && m <= FEW_ROWS;
+    let panels = if transposed && !few { transpose(a, m, k) } else { Vec::new() };
     let task = |first: usize| {
         let columns = first..(first + COLUMNS).min(n);
         let part = Part { sizes: (m, k), a, b, panels: &panels, columns, keep, out: &target, out_stride };
-        if transposed {
+        if few {
+            part.dot_products();
+        } else if transposed {
             pulp::Arch::new().dispatch(ByRows(part));
         } else {
             pulp::Arch::new().dispatch(ByColumns(part));
@@ -168,6 +175,22 @@ impl<T: Lanes> WithSimd for ByRows<'_, T> {
 }
 
 impl<T: Lanes> Part<'_, T> {
+    /// Each element by itself, from contiguous rows of `a` and columns of `b`.
+    fn dot_products(&self) {
+        let (m, k) = self.sizes;
+        for row in 0..m {
+            let a = &self.a.values[row * self.a.row_stride..][..k];
+            let start = row * self.out_stride;
+            // SAFETY: these columns of each row are this task's.
+            let out = unsafe { self.out.range(start + self.columns.start..start + self.columns.end) };
+            for (column, out) in self.columns.clone().zip(out) {
+                let b = &self.b.values[column * self.b.column_stride..][..k];
+                let sum = row::sum_of([a, b], |[a, b]| a * b);
+                *out = if self.keep == T::zero() { sum } else { self.keep * *out + sum };
+            }
+        }
+    }
+
     /// Adds the products of a piece of the inner dimension to `R` rows and two vectors of columns; returns `R`.
     #[inline(always)]
     fn add_rows<S: Simd, const R: usize>(
@@ -270,7 +293,7 @@ mod tests {
 
     #[test]
     fn products_are_exact_for_small_whole_numbers() {
-        for m in [1, 2, 3, 7, 8, 13, 32, 33, 64] {
+        for m in [1, 2, 3, 4, 5, 7, 8, 13, 32, 33, 64] {
             for (k, n) in [(1, 1), (2, 31), (128, 32), (129, 33), (300, 257), (40, 600)] {
                 for transposed in [false, true] {
                     for (keep, gap) in [(0.0, 0), (1.0, 3), (2.0, 0)] {

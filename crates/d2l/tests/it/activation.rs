@@ -3,12 +3,19 @@
 use crate::support::reference::Reference;
 use crate::support::{check_gradients, non_contiguous, rng, uniform};
 use candle_core::{DType, Device, Result, Tensor};
-use d2l::ops::{gelu, gelu_tanh, relu, sigmoid, tanh};
+use d2l::nn::{LeakyRelu, Module};
+use d2l::ops::{gelu, gelu_tanh, leaky_relu, relu, sigmoid, tanh};
 use proptest::prelude::*;
 
 type Function = fn(&Tensor) -> Result<Tensor>;
-const FUNCTIONS: [(&str, Function); 5] =
-    [("relu", relu), ("sigmoid", sigmoid), ("tanh", tanh), ("gelu", gelu), ("gelu_tanh", gelu_tanh)];
+const FUNCTIONS: [(&str, Function); 6] = [
+    ("relu", relu),
+    ("sigmoid", sigmoid),
+    ("tanh", tanh),
+    ("gelu", gelu),
+    ("gelu_tanh", gelu_tanh),
+    ("leaky_relu", |x| leaky_relu(x, 0.2)),
+];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
@@ -29,6 +36,18 @@ fn values_and_gradients_are_those_of_pytorch() {
     for (name, function) in FUNCTIONS {
         reference.check_all_types(name, &["x"], |t| function(&t[0]));
     }
+}
+
+#[test]
+fn slopes_lead_from_a_relu_to_the_identity() -> Result<()> {
+    let x = Tensor::new(&[-2f32, -0.5, 0.0, 3.0], &Device::Cpu)?;
+    for (slope, wanted) in [(0.0, [0.0, 0.0, 0.0, 3.0]), (0.5, [-1.0, -0.25, 0.0, 3.0]), (1.0, [-2.0, -0.5, 0.0, 3.0])]
+    {
+        assert_eq!(leaky_relu(&x, slope)?.to_vec1::<f32>()?, wanted);
+        assert_eq!(LeakyRelu(slope).forward(&x)?.to_vec1::<f32>()?, wanted);
+    }
+    assert!(leaky_relu(&x, f64::NAN).is_err_and(|error| error.to_string().contains("slope")));
+    Ok(())
 }
 
 #[test]
