@@ -1,4 +1,5 @@
-//! A section's source, cut into what pages show: the cells of `run` and the items beside it.
+//! A section's source, cut into what pages show: the cells of `run`, and of the functions that it is divided into, and the
+//! items beside it.
 //!
 //! `syn` tells where things begin and end; what is shown is the source's own text, comments and line breaks included.
 
@@ -29,7 +30,7 @@ pub struct Source {
 }
 
 /// The code between one `nb.cell("Title")?;` and the next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cell {
     pub title: String,
     /// Counted from 1, of the `nb.cell` call.
@@ -37,6 +38,16 @@ pub struct Cell {
     /// The first and the last line of the code.
     pub lines: (usize, usize),
     pub code: String,
+    /// In the first cell of a function that `run` calls: `let` statements with the arguments that it is called with.
+    pub given: Vec<String>,
+}
+
+impl Cell {
+    /// The code that runs behind the cells before it, outside of any function.
+    pub fn runnable(&self) -> String {
+        let given = self.given.iter().map(String::as_str);
+        given.chain([self.code.as_str()]).collect::<Vec<_>>().join("\n")
+    }
 }
 
 #[derive(Debug)]
@@ -75,7 +86,7 @@ impl Source {
             if let syn::Item::Fn(function) = item
                 && function.sig.ident == "run"
             {
-                source.cells = cells(path, text, &function.block)?;
+                source.cells = cells(path, text, &file)?;
                 let before = function.block.stmts.iter().take_while(|statement| opens_cell(statement).is_none());
                 let lets = before.filter(|statement| matches!(statement, syn::Stmt::Local(_)));
                 let range = |statement: &syn::Stmt| whole_lines(text, statement.span().byte_range());
@@ -151,47 +162,140 @@ fn methods(block: &syn::ItemImpl, text: &str) -> Vec<Item> {
     block.items.iter().filter_map(method).collect()
 }
 
-fn cells(path: &Path, text: &str, run: &syn::Block) -> Result<Vec<Cell>> {
+/// The cells of `run`, and of each function that it calls in place of what it would do itself, in the order in which they run.
+fn cells(path: &Path, text: &str, file: &syn::File) -> Result<Vec<Cell>> {
+    let mut functions = BTreeMap::new();
     let mut calls = CellCalls::default();
-    calls.visit_block(run);
+    for item in &file.items {
+        let syn::Item::Fn(function) = item else { continue };
+        let mut own = CellCalls::default();
+        own.visit_block(&function.block);
+        if !own.lines.is_empty() || function.sig.ident == "run" {
+            functions.insert(function.sig.ident.to_string(), function);
+        }
+        calls.lines.extend(own.lines);
+    }
+    let mut cutter = Cutter { path, text, functions: &functions, cells: Vec::new(), open: None };
+    if let Some(run) = functions.get("run") {
+        cutter.cut(run, Vec::new())?;
+    }
+    let cells = cutter.cells;
+    if let Some(nested) = calls.lines.iter().find(|line| !cells.iter().any(|cell| cell.line == **line)) {
+        bail!(
+            "{}:{nested}: `nb.cell` must stand at the top level of `run` or of a function that `run` calls: move it out of \
+             the block",
+            path.display()
+        );
+    }
+    Ok(cells)
+}
 
-    let mut opened: Vec<(String, Range<usize>, usize)> = Vec::new();
-    for statement in &run.stmts {
-        if let Some(call) = opens_cell(statement) {
-            let line = statement.span().start().line;
-            let Some(title) = title_of(call) else {
-                bail!(
-                    "{}:{line}: a cell's title must be one string in the source, so that pages can name it",
-                    path.display()
-                );
-            };
-            if opened.iter().any(|(other, ..)| *other == title) {
-                bail!("{}:{line}: there are two cells “{title}”: give each its own title", path.display());
+/// Cuts functions into cells.
+struct Cutter<'a> {
+    path: &'a Path,
+    text: &'a str,
+    /// Those with cells and `run`, by name.
+    functions: &'a BTreeMap<String, &'a syn::ItemFn>,
+    cells: Vec<Cell>,
+    /// The cell that is not closed yet, and where its code starts.
+    open: Option<(Cell, usize)>,
+}
+
+impl<'a> Cutter<'a> {
+    fn cut(&mut self, function: &syn::ItemFn, mut given: Vec<String>) -> Result<()> {
+        let mut in_part = false;
+        for statement in &function.block.stmts {
+            let (range, line) = (statement.span().byte_range(), statement.span().start().line);
+            if let Some(call) = opens_cell(statement) {
+                self.close(range.start);
+                let title = self.title(call, line)?;
+                let given = std::mem::take(&mut given);
+                self.open = Some((Cell { title, line, given, ..Cell::default() }, range.end));
+                in_part = false;
+            } else if let Some((part, call)) = self.part_of(statement) {
+                self.close(range.start);
+                let arguments = self.arguments(part, call);
+                self.cut(part, arguments)?;
+                in_part = true;
+            } else if in_part && !is_end(statement) {
+                bail!("{}:{line}: after a function with cells of its own comes another cell", self.path.display());
+            } else if self.open.is_none() && matches!(statement, syn::Stmt::Local(_)) && function.sig.ident != "run" {
+                // Those of `run` are its preamble.
+                given.push(self.text[range].to_owned());
             }
-            opened.push((title, statement.span().byte_range(), line));
+        }
+        self.close(end_of_code(&function.block));
+        Ok(())
+    }
+
+    fn title(&self, call: &syn::ExprMethodCall, line: usize) -> Result<String> {
+        let path = self.path.display();
+        let Some(title) = title_of(call) else {
+            bail!("{path}:{line}: a cell's title must be one string in the source, so that pages can name it");
+        };
+        if self.cells.iter().any(|other| other.title == title) {
+            bail!("{path}:{line}: there are two cells “{title}”: give each its own title");
+        }
+        Ok(title)
+    }
+
+    fn close(&mut self, end: usize) {
+        if let Some((cell, start)) = self.open.take() {
+            let range = start..end.max(start);
+            let (lines, code) = (lines(self.text, &range), dedent(&self.text[range]));
+            self.cells.push(Cell { lines, code, ..cell });
         }
     }
-    if let Some(nested) = calls.lines.iter().find(|line| !opened.iter().any(|(.., known)| known == *line)) {
-        bail!("{}:{nested}: `nb.cell` must stand at the top level of `run`: move it out of the block", path.display());
+
+    /// The function with cells that a statement calls: `training(config, nb)?;`, `let model = learn(nb)?;`.
+    fn part_of<'s>(&self, statement: &'s syn::Stmt) -> Option<(&'a syn::ItemFn, &'s syn::ExprCall)> {
+        let expression = match statement {
+            syn::Stmt::Expr(expression, _) => expression,
+            syn::Stmt::Local(local) => &*local.init.as_ref()?.expr,
+            _ => return None,
+        };
+        let call = match expression {
+            syn::Expr::Try(tried) => &*tried.expr,
+            other => other,
+        };
+        let syn::Expr::Call(call) = call else { return None };
+        let syn::Expr::Path(name) = &*call.func else { return None };
+        let part: &'a syn::ItemFn = self.functions.get(&name.path.get_ident()?.to_string())?;
+        Some((part, call))
     }
 
-    let end = end_of_code(run);
-    let ends = opened.iter().skip(1).map(|(_, call, _)| call.start).chain([end]);
-    let cell = |((title, call, line), end): (&(String, Range<usize>, usize), usize)| {
-        let range = call.end..end.max(call.end);
-        Cell { title: title.clone(), line: *line, lines: lines(text, &range), code: dedent(&text[range]) }
-    };
-    Ok(opened.iter().zip(ends).map(cell).collect())
+    /// What a function's parameters are, where the caller has other names for it.
+    fn arguments(&self, part: &syn::ItemFn, call: &syn::ExprCall) -> Vec<String> {
+        let written = |range: Range<usize>| self.text[range].to_owned();
+        let parameters = part.sig.inputs.iter().filter_map(|input| match input {
+            syn::FnArg::Typed(typed) => Some(written(typed.pat.span().byte_range())),
+            syn::FnArg::Receiver(_) => None,
+        });
+        let values = call.args.iter().map(|value| written(value.span().byte_range()));
+        let pairs = parameters.zip(values).filter(|(name, value)| name != value && name != "_");
+        pairs.map(|(name, value)| format!("let {name} = {value};")).collect()
+    }
+}
+
+/// Whether a statement is a closing `Ok(…)` of a name or of nothing.
+fn is_end(statement: &syn::Stmt) -> bool {
+    let syn::Stmt::Expr(syn::Expr::Call(call), None) = statement else { return false };
+    let is_ok = matches!(&*call.func, syn::Expr::Path(name) if name.path.is_ident("Ok"));
+    let nothing = |tuple: &syn::ExprTuple| tuple.elems.is_empty();
+    is_ok
+        && call.args.iter().all(|value| match value {
+            syn::Expr::Path(_) => true,
+            syn::Expr::Tuple(tuple) => nothing(tuple),
+            _ => false,
+        })
 }
 
 /// Where the last cell ends: before a closing `Ok(())`, which says nothing to a reader.
-fn end_of_code(run: &syn::Block) -> usize {
-    if let Some(syn::Stmt::Expr(last, None)) = run.stmts.last()
-        && *last == syn::parse_quote!(Ok(()))
-    {
-        return last.span().byte_range().start;
+fn end_of_code(block: &syn::Block) -> usize {
+    match block.stmts.last() {
+        Some(last) if is_end(last) => last.span().byte_range().start,
+        _ => block.brace_token.span.close().byte_range().start,
     }
-    run.brace_token.span.close().byte_range().start
 }
 
 fn opens_cell(statement: &syn::Stmt) -> Option<&syn::ExprMethodCall> {
@@ -364,8 +468,31 @@ mod tests {}
         let run = |body: &str| parse(&format!("fn run() {{\n{body}\n}}")).unwrap_err().to_string();
         assert!(run("nb.cell(\"A\")?;\nnb.cell(\"A\")?;").starts_with("a.rs:3: there are two cells “A”"));
         assert!(run("if true {\n  nb.cell(\"A\")?;\n}").starts_with("a.rs:3: `nb.cell` must stand at the top level"));
+        let uncalled = parse("fn run() {}\nfn part() {\n  nb.cell(\"A\")?;\n}").unwrap_err().to_string();
+        assert!(uncalled.starts_with("a.rs:3: `nb.cell` must stand at the top level of `run` or of a function"));
         assert!(run("nb.cell(title)?;").starts_with("a.rs:2: a cell's title must be one string"));
         assert!(parse("fn run() { table.cell(1, 2)?; }").unwrap().cells.is_empty());
+    }
+
+    #[test]
+    fn a_function_that_run_calls_has_cells_in_its_place() {
+        let text = "fn learn(nb: &mut Notebook, x: &Images) -> Result<Model> {\n    let n = 2;\n    nb.cell(\"Learn\")?;\n    \
+                    let model = fit(x, n);\n    Ok(model)\n}\nfn run(nb: &mut Notebook) {\n    nb.cell(\"Data\")?;\n    let \
+                    train = load();\n    let model = learn(nb, &train)?;\n    nb.cell(\"Use\")?;\n    model.use_it();\n    \
+                    more(nb, 3)\n}\nfn more(nb: &mut Notebook, k: usize) {\n    nb.cell(\"More\")?;\n    nb.say(k)\n}\n";
+        let source = parse(text).unwrap();
+        let cells: Vec<(&str, &str)> = source.cells.iter().map(|cell| (&*cell.title, &*cell.code)).collect();
+        let expected = [
+            ("Data", "let train = load();"),
+            ("Learn", "let model = fit(x, n);"),
+            ("Use", "model.use_it();"),
+            ("More", "nb.say(k)"),
+        ];
+        assert_eq!(cells, expected);
+        assert_eq!(source.cells[1].runnable(), "let x = &train;\nlet n = 2;\nlet model = fit(x, n);");
+        assert_eq!(source.cells[3].given, ["let k = 3;"]);
+        let after = text.replace("    nb.cell(\"Use\")?;\n", "");
+        assert!(parse(&after).unwrap_err().to_string().contains("comes another cell"));
     }
 
     #[test]

@@ -65,8 +65,8 @@ impl Finding {
 pub fn doctor(workspace: &Workspace) -> Result<bool> {
     let cache = data::cache(workspace);
     let mut all_good = true;
-    let checks: [&dyn Fn() -> Finding; 9] =
-        [&rust, &c_compiler, &cores, &memory, &cpu, &gpu, &|| disk(&workspace.root), &|| sets(&cache), &|| {
+    let checks: [&dyn Fn() -> Finding; 10] =
+        [&rust, &c_compiler, &cores, &memory, &cpu, &gpu, &mpi, &|| disk(&workspace.root), &|| sets(&cache), &|| {
             network(&cache)
         }];
     for check in checks {
@@ -186,6 +186,65 @@ fn gpu() -> Finding {
     }
 }
 
+/// What training on several processes needs: `mpirun` to start them, the compiler wrapper that knows where the library is,
+/// and libclang, which reads the library's header when `d2l-mpi` is built.
+fn mpi() -> Finding {
+    let wrapper = env::var("MPICC").unwrap_or_else(|_| "mpicc".to_owned());
+    let wrapper = first_line(&wrapper, &["-show"]);
+    mpi_finding(first_line("mpirun", &["--version"]), wrapper.is_some(), libclang(&libclang_folders()).is_some())
+}
+
+fn mpi_finding(mpirun: Option<String>, has_wrapper: bool, has_libclang: bool) -> Finding {
+    let (packages, install) = if cfg!(target_os = "macos") {
+        (["open-mpi", "open-mpi", "llvm"], "brew install")
+    } else {
+        (["openmpi-bin", "libopenmpi-dev", "libclang-dev"], "apt-get install")
+    };
+    let parts = [("mpirun", mpirun.is_some()), ("mpicc", has_wrapper), ("libclang", has_libclang)];
+    let lacking = parts.into_iter().zip(packages).filter(|((_, is_there), _)| !is_there);
+    let (names, mut packages): (Vec<&str>, Vec<&str>) = lacking.map(|((name, _), package)| (name, package)).unzip();
+    packages.dedup();
+    let advice = format!("to train on several processes: `{install} {}`", packages.join(" "));
+    match mpirun {
+        Some(version) if names.is_empty() => Finding::new(Verdict::Good, "MPI", version)
+            .advice("`cargo test -p d2l-mpi --features mpi` tries training on several processes"),
+        None if !has_wrapper => {
+            Finding::new(Verdict::Good, "MPI", "not found; chapter 12 trains on threads").advice(advice)
+        }
+        mpirun => {
+            let found = mpirun.unwrap_or_else(|| "a library".to_owned());
+            Finding::new(Verdict::Limited, "MPI", format!("{found}, but no {}", names.join(" and no "))).advice(advice)
+        }
+    }
+}
+
+/// Where systems keep libclang, unless `LIBCLANG_PATH` says so.
+fn libclang_folders() -> Vec<PathBuf> {
+    if let Some(folder) = env::var_os("LIBCLANG_PATH") {
+        return vec![folder.into()];
+    }
+    let fixed = [
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/local/lib",
+        "/opt/homebrew/opt/llvm/lib",
+        "/usr/local/opt/llvm/lib",
+        "/Library/Developer/CommandLineTools/usr/lib",
+    ];
+    // Of versions and of processors, such as /usr/lib/llvm-14/lib and /usr/lib/x86_64-linux-gnu.
+    let below = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    fixed.map(PathBuf::from).into_iter().chain(below.flat_map(|folder| [folder.join("lib"), folder])).collect()
+}
+
+fn libclang(folders: &[PathBuf]) -> Option<PathBuf> {
+    let is_library = |name: &str| {
+        let rest = name.strip_prefix("libclang").filter(|rest| rest.starts_with(['.', '-']));
+        rest.is_some_and(|rest| !rest.starts_with("-cpp") && (rest.contains(".so") || rest.contains(".dylib")))
+    };
+    let files = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    files.map(|file| file.path()).find(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_library))
+}
+
 fn disk(root: &Path) -> Finding {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let place = target.ancestors().find(|path| path.exists()).unwrap_or(root);
@@ -302,6 +361,31 @@ mod tests {
     fn advice_stands_below_what_it_is_for() {
         let finding = Finding::new(Verdict::Bad, "Rust", "1.0").advice("update");
         assert_eq!(finding.text(), "NO  Rust         1.0\n                 → update");
+    }
+
+    #[test]
+    fn what_mpi_lacks_is_named_with_its_package() {
+        let version = || Some("mpirun (Open MPI) 4.1.4".to_owned());
+        let all = mpi_finding(version(), true, true);
+        assert_eq!((all.verdict, &all.found[..]), (Verdict::Good, "mpirun (Open MPI) 4.1.4"));
+        let none = mpi_finding(None, false, true);
+        assert!(none.verdict == Verdict::Good && none.found.starts_with("not found"));
+        let some = mpi_finding(version(), true, false);
+        assert!(some.verdict == Verdict::Limited && some.found.ends_with("but no libclang"), "{}", some.found);
+        let advice = some.advice.unwrap();
+        assert!(if cfg!(target_os = "macos") { advice.contains("llvm") } else { advice.contains("libclang-dev`") });
+    }
+
+    #[test]
+    fn libclang_is_told_from_its_neighbours() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = [folder.path().to_path_buf(), folder.path().join("none")];
+        for other in ["libclang-cpp.so.14", "libclangBasic.a", "libclang.txt"] {
+            fs::write(folder.path().join(other), "").unwrap();
+        }
+        assert_eq!(libclang(&folders), None);
+        fs::write(folder.path().join("libclang-14.so.1"), "").unwrap();
+        assert_eq!(libclang(&folders), Some(folder.path().join("libclang-14.so.1")));
     }
 
     #[test]

@@ -301,17 +301,17 @@ fn groups(cells: &[Cell]) -> Result<Vec<Group>> {
         let mut at = start;
         let mut held = BTreeSet::new();
         while at <= end {
-            let (_, unkept) = variables(&cells[at].code)?;
-            let uses = |cell: &Cell| words(&cell.code).any(|word| unkept.contains(word));
+            let (_, unkept) = variables(&cells[at].runnable())?;
+            let uses = |cell: &Cell| words(&cell.runnable()).any(|word| unkept.contains(word));
             if let Some(last) = (at + 1..cells.len()).rev().find(|later| uses(&cells[*later])) {
                 end = end.max(last);
             }
             held.extend(unkept);
             at += 1;
         }
-        let joined: Vec<&str> = cells[start..=end].iter().map(|cell| cell.code.as_str()).collect();
+        let joined: Vec<String> = cells[start..=end].iter().map(Cell::runnable).collect();
         let code = joined.join("\n\n");
-        let rest: String = cells[end + 1..].iter().map(|cell| cell.code.as_str()).collect::<Vec<_>>().join("\n");
+        let rest: String = cells[end + 1..].iter().map(Cell::runnable).collect::<Vec<_>>().join("\n");
         let code = if held.is_empty() { code } else { scoped(&code, &held, &rest)? };
         let code = with_types(&finished(code)?);
         groups.push(Group { titles: cells[start..=end].iter().map(|cell| cell.title.clone()).collect(), code });
@@ -468,7 +468,7 @@ mod tests {
     use crate::record::{Options, record};
 
     fn cell(title: &str, code: &str) -> Cell {
-        Cell { title: title.into(), line: 1, lines: (1, 1), code: code.into() }
+        Cell { title: title.into(), line: 1, lines: (1, 1), code: code.into(), given: Vec::new() }
     }
 
     #[test]
