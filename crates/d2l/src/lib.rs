@@ -20,6 +20,7 @@ pub mod notebook;
 #[doc(inline)]
 pub use d2l_ops as ops;
 pub mod optim;
+pub mod parallel;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod prelude;

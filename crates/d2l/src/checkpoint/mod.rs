@@ -113,13 +113,18 @@ impl Checkpoint {
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, CheckpointError> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|reason| CheckpointError::Read { path: path.into(), reason })?;
-        let damaged = |error: SafeTensorError| match stranger(&bytes) {
+        Self::from_bytes(&bytes, path, device)
+    }
+
+    /// The checkpoint of a file's content; `path` is for messages.
+    pub(crate) fn from_bytes(bytes: &[u8], path: &Path, device: &Device) -> Result<Self, CheckpointError> {
+        let damaged = |error: SafeTensorError| match stranger(bytes) {
             Some(what) if bytes.get(8) != Some(&b'{') => CheckpointError::unsupported(path, what.advice),
             _ => CheckpointError::damaged(path, error),
         };
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let metadata = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-        let read = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let read = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let tensors = read.iter().map(|(name, view)| {
             // candle has no type for truth values; a byte each, 0 or 1, is what it computes with instead.
             let tensor = match view.dtype() {

@@ -67,7 +67,7 @@ impl Images {
             return invalid(format!("{images} holds {count} images but {labels} holds {found} labels"));
         }
         if let Some(label) = classes.values.iter().find(|&&label| usize::from(label) >= LABELS.len()) {
-            return invalid(format!("{} holds the label {label}; Fashion-MNIST has 0 to 9", labels.display()));
+            return invalid(format!("{} holds the label {label}; there are ten classes, 0 to 9", labels.display()));
         }
         Ok(Self { pixels: pixels.values, labels: classes.values, height, width, resize: None })
     }

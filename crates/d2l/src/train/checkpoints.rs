@@ -144,55 +144,81 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// The bytes of a training's file.
+    pub(super) fn read(&self, training: &str) -> Result<Vec<u8>, TrainError> {
+        let path = self.file(training);
+        Ok(fs::read(&path).map_err(|reason| CheckpointError::Read { path, reason })?)
+    }
+
+    /// Puts back what another rank has read, see [`Checkpoints::read`], after it found that the training can go on from it.
+    pub(super) fn receive(file: &[u8], kept: &Kept) -> Result<History, TrainError> {
+        let name = Path::new("the checkpoint of rank 0");
+        let checkpoint = Checkpoint::from_bytes(file, name, &device_of(kept))?;
+        let stored = Stored::of(&checkpoint).ok_or_else(|| other(name))?;
+        put_back(&checkpoint, &stored, name, kept)
+    }
+
     fn restore(&self, file: &Path, kept: &Kept) -> Result<History, TrainError> {
-        let device = kept.variables.first().map_or(Device::Cpu, |(_, variable)| variable.device().clone());
-        let checkpoint = Checkpoint::load(file, &device)?;
-        let refuse = |reason: String| TrainError::NotResumable { path: file.to_path_buf(), reason };
-        let other =
-            || refuse("it is no checkpoint of this training: name another folder with --checkpoint".to_string());
-        let stored = checkpoint.metadata().get(METADATA).ok_or_else(other)?;
-        let stored: Stored = serde_json::from_str(stored).map_err(|_| other())?;
+        let checkpoint = Checkpoint::load(file, &device_of(kept))?;
+        let stored = Stored::of(&checkpoint).ok_or_else(|| other(file))?;
         for key in self.identity.keys().chain(stored.identity.keys()) {
             let (then, now) = (stored.identity.get(key), self.identity.get(key));
             if then != now {
                 let shown = |value: Option<&String>| value.map_or("none".to_string(), Clone::clone);
-                return Err(refuse(format!(
+                let reason = format!(
                     "it was made with {key} {}, this run has {}: give the same, or start anew in another folder",
                     shown(then),
                     shown(now)
-                )));
+                );
+                return Err(TrainError::NotResumable { path: file.to_path_buf(), reason });
             }
         }
-        // All of it is read before the first value changes.
-        let mut values = Vec::with_capacity(kept.variables.len());
-        for (name, variable) in &kept.variables {
-            let value = checkpoint.tensors().get(&value_name(name)).ok_or_else(other)?;
-            if (value.dims(), value.dtype()) != (variable.dims(), variable.dtype()) {
-                return Err(other());
-            }
-            values.push((variable, value));
-        }
-        let sizes = kept.optimizers.iter().map(|optimizer| optimizer.parameters().len());
-        if !stored.optimizers.iter().map(|optimizer| optimizer.steps.len()).eq(sizes) {
+        put_back(&checkpoint, &stored, file, kept)
+    }
+}
+
+fn device_of(kept: &Kept) -> Device {
+    kept.variables.first().map_or(Device::Cpu, |(_, variable)| variable.device().clone())
+}
+
+/// Refuses a file that is of something else.
+fn other(file: &Path) -> TrainError {
+    let reason = "it is no checkpoint of this training: name another folder with --checkpoint".to_string();
+    TrainError::NotResumable { path: file.to_path_buf(), reason }
+}
+
+/// Puts everything in `kept` back as it was when the checkpoint was made.
+fn put_back(checkpoint: &Checkpoint, stored: &Stored, file: &Path, kept: &Kept) -> Result<History, TrainError> {
+    let other = || other(file);
+    // All of it is read before the first value changes.
+    let mut values = Vec::with_capacity(kept.variables.len());
+    for (name, variable) in &kept.variables {
+        let value = checkpoint.tensors().get(&value_name(name)).ok_or_else(other)?;
+        if (value.dims(), value.dtype()) != (variable.dims(), variable.dtype()) {
             return Err(other());
         }
-        for (variable, value) in values {
-            variable.set(value)?;
-        }
-        for (i, (optimizer, stored)) in kept.optimizers.iter().zip(&stored.optimizers).enumerate() {
-            let values = |j| {
-                let named = (0..).map(|k| checkpoint.tensors().get(&state_name(i, j, k)).cloned());
-                named.map_while(|value| value).collect::<Vec<Tensor>>()
-            };
-            let state = stored.steps.iter().enumerate().map(|(j, &steps)| (steps, values(j))).collect();
-            optimizer.restore(f64::from_bits(stored.learning_rate), state).map_err(|_| other())?;
-        }
-        Ok(History {
-            epochs: stored.epochs.iter().enumerate().map(|(place, epoch)| epoch.record(place + 1)).collect(),
-            points: stored.points.iter().map(StoredPoint::point).collect(),
-            unit: stored.unit,
-        })
+        values.push((variable, value));
     }
+    let sizes = kept.optimizers.iter().map(|optimizer| optimizer.parameters().len());
+    if !stored.optimizers.iter().map(|optimizer| optimizer.steps.len()).eq(sizes) {
+        return Err(other());
+    }
+    for (variable, value) in values {
+        variable.set(value)?;
+    }
+    for (i, (optimizer, stored)) in kept.optimizers.iter().zip(&stored.optimizers).enumerate() {
+        let values = |j| {
+            let named = (0..).map(|k| checkpoint.tensors().get(&state_name(i, j, k)).cloned());
+            named.map_while(|value| value).collect::<Vec<Tensor>>()
+        };
+        let state = stored.steps.iter().enumerate().map(|(j, &steps)| (steps, values(j))).collect();
+        optimizer.restore(f64::from_bits(stored.learning_rate), state).map_err(|_| other())?;
+    }
+    Ok(History {
+        epochs: stored.epochs.iter().enumerate().map(|(place, epoch)| epoch.record(place + 1)).collect(),
+        points: stored.points.iter().map(StoredPoint::point).collect(),
+        unit: stored.unit,
+    })
 }
 
 fn refused(folder: &Path, source: &std::io::Error) -> TrainError {
@@ -225,6 +251,13 @@ struct Stored {
     points: Vec<StoredPoint>,
     unit: Unit,
     optimizers: Vec<StoredOptimizer>,
+}
+
+impl Stored {
+    /// What a checkpoint of a training holds; none where it is one of something else.
+    fn of(checkpoint: &Checkpoint) -> Option<Self> {
+        serde_json::from_str(checkpoint.metadata().get(METADATA)?).ok()
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

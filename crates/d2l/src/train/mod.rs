@@ -41,6 +41,7 @@ mod classifier;
 mod error;
 mod history;
 mod interrupt;
+mod keeping;
 mod loss;
 mod monitor;
 mod step;
@@ -60,3 +61,5 @@ pub use step::{EpochEnd, Step};
 pub use timer::Timer;
 pub use trained::{Kept, Trained};
 pub use trainer::Trainer;
+
+pub(crate) use keeping::Share;

@@ -10,7 +10,7 @@ use crate::optim::{Descent, State};
 /// What a trainer keeps in checkpoints and watches for values that are not finite.
 #[derive(Clone, Default)]
 pub struct Kept {
-    pub(super) variables: Vec<(String, Var)>,
+    pub(crate) variables: Vec<(String, Var)>,
     pub(super) optimizers: Vec<Arc<dyn State>>,
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Tensor, Var};
 
 use super::interrupt::GoingOn;
+use super::keeping::{Keeping, Share};
 use super::step::{Sums, TRAIN_LOSS};
 use super::{
     BoxError, Checkpoints, EpochEnd, EpochRecord, History, Kept, Monitor, Outline, Point, Progress, Step, StepResult,
@@ -33,7 +34,7 @@ pub struct Trainer<'a> {
     random: Option<Random>,
     kept: Kept,
     monitor: Box<dyn Monitor + 'a>,
-    checkpoints: Option<Checkpoints>,
+    checkpoints: Option<Keeping<'a>>,
     evaluations: Vec<Evaluation<'a>>,
     schedule: Option<Schedule<'a>>,
 }
@@ -97,7 +98,13 @@ impl<'a> Trainer<'a> {
 
     /// Where the training is kept after each epoch, and resumed from.
     pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
-        self.checkpoints = Some(checkpoints);
+        self.checkpoints.get_or_insert_default().checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// Keeps checkpoints on rank 0 alone, and shares what it reads with the other ranks.
+    pub(crate) fn share(mut self, ranks: impl Share + 'a) -> Self {
+        self.checkpoints.get_or_insert_default().share = Some(Box::new(ranks));
         self
     }
 

@@ -245,7 +245,7 @@ fn one_scale_makes_units_as_long_on_both_axes() -> Result {
     let svg = chart.scatter("", &[1.0, 9.0, 5.0, 5.0], &[2.5, 2.5, 2.0, 3.0], 4.0).to_svg()?;
     let dots = dots(&svg);
     assert!(((dots[1].0 - dots[0].0) - 8.0 * (dots[2].1 - dots[3].1)).abs() <= 10.0, "{dots:?}");
-    assert!(((dots[2].1 + dots[3].1) / 2.0 - dots[0].1).abs() <= 1.5, "{dots:?}");
+    assert!((f64::midpoint(dots[2].1, dots[3].1) - dots[0].1).abs() <= 1.5, "{dots:?}");
     for log in [Chart::new().log_x(), Chart::new().log_y()] {
         let error = log.same_scale().to_svg().unwrap_err().to_string();
         assert!(error.contains("logarithmic"), "{error}");
