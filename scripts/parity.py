@@ -1,5 +1,5 @@
 """Trains the book's image classifiers and the nets of sections 13.11 to 13.14, 14.4, 14.10, 15.2, 15.3, 15.5, 15.7, 16.3,
-16.4, 16.6, 16.7, 16.9 and 16.10 in PyTorch, for the page parity.md.
+16.4, 16.6, 16.7, 16.9, 16.10, 17.1 and 17.2 in PyTorch, for the page parity.md.
 
     python3 scripts/parity.py                        every section below, seeds 1 to 3
     python3 scripts/parity.py cnn/resnet --seeds 5 --device cuda --jobs 5
@@ -39,6 +39,7 @@ RESULTS = PAGES / "parity" / "pytorch.json"
 DATA = Path(os.environ.get("D2L_DATA_DIR", ROOT / "data"))
 sys.path.insert(0, str(ROOT / "scripts" / "bench"))
 
+import adversarial  # noqa: E402
 import kaggle  # noqa: E402
 import nlp_applications  # noqa: E402
 import nlp_pretraining  # noqa: E402
@@ -178,6 +179,12 @@ def clicks(trainings, record, device):
     return trainings(record, located, device)
 
 
+def pictures_from_noise(record, device):
+    whole = [place for place in places_of("pokemon/pokemon.zip") if place.exists()]
+    archive = whole[0] if whole else located("pokemon/pokemon_sprites.zip")
+    return adversarial.picture_trainings(record, archive, device)
+
+
 # The section that trains on color pictures by Adam, in one of its trainings on mirror images too.
 AUGMENTED = "vision/image-augmentation"
 
@@ -217,6 +224,8 @@ NETS = {
     "recommender/seqrec": partial(ratings, recommender.seqrec_trainings),
     "recommender/fm": partial(clicks, recommender.fm_trainings),
     "recommender/deepfm": partial(clicks, recommender.deepfm_trainings),
+    "gan/gan": adversarial.gaussian_trainings,
+    "gan/dcgan": pictures_from_noise,
 }
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import adversarial
 from detection import TinySsd, multibox_target, ssd_loss, tiny_ssd_anchors
 from nlp_applications import BertClassifier, BiRnn, DecomposableAttention, TextCnn
 from nlp_pretraining import Bert, BertEncoder, SkipGram, bert_losses, skip_gram_losses
@@ -418,6 +419,39 @@ def clicks():
     return net, step
 
 
+def counting():
+    """Lit pixels by class, in as many pictures as MNIST has to learn from: in NumPy."""
+    import numpy as np  # one workload needs it
+
+    images = (np.arange(60000 * 784, dtype=np.uint32) * np.uint32(2654435761) >> 24).astype(np.uint8).reshape(60000, 784)
+    labels = np.arange(60000) % 10
+
+    def step():
+        lit = images >= 128
+        n_y = np.array([(labels == y).sum() for y in range(10)], dtype=float)
+        n_x = np.array([lit[labels == y].sum(axis=0) for y in range(10)], dtype=float)
+        return torch.tensor(((n_x + 1) / (n_y + 2)[:, None]).mean())
+
+    return nn.Module(), step
+
+
+def adversaries():
+    """Pictures that are told from made ones, then made better, by Adam: an update of each net."""
+    generator, discriminator = adversarial.picture_nets()
+    net = nn.ModuleList((generator, discriminator))
+    adversarial.initialize(net)
+    x, z = 2 * torch.rand(64, 3, 64, 64) - 1, torch.randn(64, 100, 1, 1)
+    generator_optimizer, discriminator_optimizer = (
+        torch.optim.Adam(part.parameters(), lr=0.005, betas=(0.5, 0.999)) for part in net
+    )
+
+    def step():
+        value, _, _ = adversarial.update_discriminator(x, z, discriminator, generator, discriminator_optimizer)
+        return value + adversarial.update_generator(z, discriminator, generator, generator_optimizer)
+
+    return net, step
+
+
 WORKLOADS = {
     "softmax": lambda: classifier(softmax_regression(), 256, 28, 0.1),
     "mlp": lambda: classifier(mlp(), 256, 28, 0.1),
@@ -462,4 +496,6 @@ WORKLOADS = {
     "neumf": lambda: ranking(NeuMf(USERS, MOVIES, 10, (10, 10, 10)), 1024, 0.01),
     "caser": lambda: ranking(Caser(USERS, MOVIES, 10), 4096, 0.04, torch.randint(MOVIES, (4096, 5))),
     "deepfm": lambda: clicks(),
+    "dcgan-step": lambda: adversaries(),
+    "naive-bayes-train": lambda: counting(),
 }

@@ -1,8 +1,11 @@
 //! The table of workloads, and what a step of training is in each.
 
+use std::fs;
+
 use attention::{TransformerSizes, bahdanau, transformer};
 use candle_core::Error;
 use cnn::{VGG_11, alexnet, densenet, googlenet, lenet, narrower, nin, resnet18, vgg};
+use d2l::data::fashion_mnist::Images;
 use d2l::data::hub;
 use d2l::nn::{Embedding, Gru, Lstm, RecurrentConfig, Rnn, init};
 use d2l::ops::{
@@ -11,6 +14,9 @@ use d2l::ops::{
 use d2l::optim::Adam;
 use d2l::prelude::*;
 use d2l::random;
+use gan::adversarial::{Both, Game, update_discriminator, update_generator};
+use gan::sections::dcgan;
+use math::sections::naive_bayes::NaiveBayes;
 use nlp_applications::bert_heads::BertInputs;
 use nlp_applications::sections::natural_language_inference_attention::DecomposableAttention;
 use nlp_applications::sections::natural_language_inference_bert::BertClassifier;
@@ -226,6 +232,8 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload { name: "caser", about: "Caser on the last five movies, batch 4,096", build: next_movies },
     Workload { name: "deepfm", about: "DeepFM, 34 fields of 100 categories, batch 2,048", build: clicks },
+    Workload { name: "dcgan-step", about: "DCGAN, 64×64 in color, batch 64, both nets", build: adversaries },
+    Workload { name: "naive-bayes-train", about: "naive Bayes, 60,000 pictures of 28×28 counted", build: counting },
 ];
 
 /// The characters of *The Time Machine*, and the unknown one.
@@ -752,5 +760,44 @@ fn clicks(random: &Random) -> Result<Training> {
         let loss = binary_cross_entropy_with_logits(&net.forward_t(&rows, true)?, &labels, Reduction::Mean)?;
         optimizer.minimize(&loss)?;
         Ok(loss)
+    }))
+}
+
+/// Lit pixels by class, in as many pictures as MNIST has to learn from.
+fn counting(_: &Random) -> Result<Training> {
+    let images = pictures_of_digits(60_000).map_err(|error| Error::Msg(format!("{error:#}")))?;
+    Ok(Training::new(&[], move || NaiveBayes::fit(&images)?.p_xy.mean_all()?.to_dtype(DType::F32)))
+}
+
+/// Pictures of 28 by 28 with bytes of any size, of ten classes in turn.
+fn pictures_of_digits(count: u32) -> anyhow::Result<Images> {
+    let folder = tempfile::tempdir()?;
+    let (pixels, labels) = (folder.path().join("pixels"), folder.path().join("labels"));
+    let header = |axes: &[u32]| -> Vec<u8> {
+        let kind = 0x0800 + axes.len() as u32;
+        [kind].iter().chain(axes).flat_map(|number| number.to_be_bytes()).collect()
+    };
+    let bytes = (0..count * 784).map(|place| (place.wrapping_mul(2_654_435_761) >> 24) as u8);
+    fs::write(&pixels, header(&[count, 28, 28]).into_iter().chain(bytes).collect::<Vec<u8>>())?;
+    let classes = (0..count).map(|place| (place % 10) as u8);
+    fs::write(&labels, header(&[count]).into_iter().chain(classes).collect::<Vec<u8>>())?;
+    Ok(Images::read(&pixels, &labels)?)
+}
+
+/// Pictures that are told from made ones, then made better, by Adam: an update of each net.
+fn adversaries(random: &Random) -> Result<Training> {
+    let Game { nets, parameters, mut optimizers } = Game::new(
+        Both::of(|| parameters(random)),
+        |vb| dcgan::discriminator(64, 0.2, vb),
+        |vb| dcgan::generator(100, 64, vb),
+        |parameters| parameters.map(|parameters| Adam::new(parameters, 0.005).betas(0.5, 0.999)),
+    )?;
+    let mut stream = minibatch(random);
+    let x = random::uniform(&mut stream, -1.0, 1.0, (64, 3, 64, 64), &Device::Cpu)?;
+    let z = random::normal(&mut stream, 0.0, 1.0, (64, 100, 1, 1), &Device::Cpu)?;
+    let variables = [parameters.discriminator.variables(), parameters.generator.variables()].concat();
+    Ok(Training::new(&variables, move || {
+        let judgment = update_discriminator(&x, &z, &nets, &mut optimizers.discriminator)?;
+        judgment.loss + update_generator(&z, &nets, &mut optimizers.generator)?
     }))
 }

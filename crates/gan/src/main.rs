@@ -1,0 +1,3 @@
+//! Runs the sections of chapter 17.
+
+d2l_program::chapter_main!(gan::CHAPTER);
