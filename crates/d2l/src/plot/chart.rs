@@ -22,7 +22,7 @@ pub(super) struct Annotation {
 /// A chart of lines, points, bars or areas, built up by chained calls; it answers for the book's `d2l.plot`.
 ///
 /// Values that are not finite (or not positive on a logarithmic axis) are gaps. Mistakes in the arguments show when
-/// the chart is drawn, as a [`PlotError`].
+/// the chart is drawn, as a [`PlotError`](super::PlotError).
 ///
 /// ```
 /// use d2l::plot::{Chart, Figure};
